@@ -1,0 +1,47 @@
+"""The one exception the stand-in raises for its client: an ORA number with its text."""
+
+from __future__ import annotations
+
+
+class OraError(Exception):
+    """An error for the client: its ORA number, text and offset in the statement."""
+
+    def __init__(self, code: int, text: str, offset: int = 0) -> None:
+        super().__init__(f"ORA-{code:05d}: {text}")
+        self.code, self.text, self.offset = code, text, offset
+
+
+# After these the driver drops the session, and so does the server.
+SESSION_ENDING = frozenset({28, 600, 1012, 1033, 1034, 1089, 1090, 1092, 3113, 3114, 3135})
+
+_USUAL_TEXTS = {
+    28: "your session has been killed",
+    54: "resource busy and acquire with NOWAIT specified or timeout expired",
+    60: "deadlock detected while waiting for resource",
+    600: "internal error code, arguments: [stand-in]",
+    904: "invalid identifier",
+    942: "table or view does not exist",
+    1013: "user requested cancel of current operation",
+    1017: "invalid username/password; logon denied",
+    1033: "ORACLE initialization or shutdown in progress",
+    1034: "ORACLE not available",
+    1089: "immediate shutdown or close in progress - no operations are permitted",
+    1555: 'snapshot too old: rollback segment number 7 with name "_SYSSMU7_1" too small',
+    1652: "unable to extend temp segment by 128 in tablespace TEMP",
+    2049: "timeout: distributed transaction waiting for lock",
+    3113: "end-of-file on communication channel",
+    3114: "not connected to ORACLE",
+    3135: "connection lost contact",
+    4031: "unable to allocate 32 bytes of shared memory",
+    8177: "can't serialize access for this transaction",
+    12514: "TNS:listener does not currently know of service requested in connect descriptor",
+    12541: "TNS:no listener",
+    28000: "The account is locked.",
+    28001: "the password has expired",
+    30006: "resource busy; acquire with WAIT timeout expired",
+}
+
+
+def usual_text(code: int) -> str:
+    """What Oracle says with an error number, for the numbers tests script most."""
+    return _USUAL_TEXTS.get(code, "scripted by the test")

@@ -1,0 +1,137 @@
+"""The stand-in as a whole: a listener on its own thread before one database."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import Self
+
+from tests.standins.oracle.activity import Activity
+from tests.standins.oracle.clock import Clock
+from tests.standins.oracle.engine import Database
+from tests.standins.oracle.faults import FaultPlan
+from tests.standins.oracle.session import Session
+
+DEFAULT_USERS = {"APP": "app"}
+DEFAULT_SERVICE = "FREEPDB1"
+START_TIMEOUT = 30.0  # seconds until the listener must be up, or down
+
+
+class OracleStandin:
+    """A server the python-oracledb thin driver takes for Oracle 19c.
+
+    `with OracleStandin() as standin: oracledb.connect(user="app", password="app", dsn=standin.dsn)`
+
+    `users` are created with every privilege; ones with fewer come from CREATE USER and GRANT
+    in `init`, a script run as SYS before the listener starts. All methods may be called from
+    any thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        users: Mapping[str, str] = DEFAULT_USERS,
+        services: Sequence[str] = (DEFAULT_SERVICE,),
+        sdu: int = 8192,
+        database: Database | None = None,
+        faults: FaultPlan | None = None,
+    ) -> None:
+        self.host, self.port, self.sdu = host, port, sdu
+        self.services = tuple(service.upper() for service in services)
+        self.database = database or Database()
+        self.faults = faults or FaultPlan()
+        self.activity = Activity()
+        self.sessions: set[Session] = set()
+        for name, password in users.items():
+            self.database.add_user(name.upper(), password, dba=True)
+        self._ids = count(1)
+        self._loop = asyncio.new_event_loop()
+        self._server: asyncio.Server | None = None
+        self._thread = threading.Thread(target=self._run, name="oracle-standin", daemon=True)
+
+    @property
+    def dsn(self) -> str:
+        """Easy Connect string of the first service."""
+        return f"{self.host}:{self.port}/{self.services[0]}"
+
+    @property
+    def clock(self) -> Clock:
+        """What SYSDATE and SYSTIMESTAMP say."""
+        return self.database.clock
+
+    def start(self) -> Self:
+        """Listen; returns when connections are accepted."""
+        self._thread.start()
+        self.start_listener()
+        return self
+
+    def stop(self) -> None:
+        """Cut all connections, roll their transactions back, stop listening."""
+        self.stop_listener()
+        self._wait(self._end_sessions())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(START_TIMEOUT)
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start_listener(self) -> None:
+        """Accept connections (again, on the same port)."""
+        self._wait(self._listen())
+
+    def stop_listener(self) -> None:
+        """Refuse new connections as a host without listener does; open ones go on."""
+        self._wait(self._unlisten())
+
+    def kill_sessions(self, user: str = "") -> int:
+        """Cut every connection (of one user), as an instance crash would; says how many."""
+        doomed = [s for s in list(self.sessions) if not user or s.user == user.upper()]
+        for session in doomed:
+            self._loop.call_soon_threadsafe(session.abort)
+        return len(doomed)
+
+    def now(self) -> dt.datetime:
+        """The database's present instant, in UTC."""
+        return self.clock.now()
+
+    def _wait(self, work: Callable[[], object] | object) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(START_TIMEOUT)  # type: ignore[arg-type]
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        self._loop.close()
+
+    async def _listen(self) -> None:
+        if self._server is None:
+            self._server = await asyncio.start_server(self._accept, self.host, self.port)
+            self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _unlisten(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def _end_sessions(self) -> None:
+        while self.sessions:  # each rolls back
+            for session in list(self.sessions):
+                session.abort()
+            await asyncio.sleep(0.01)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.activity.connected()
+        session = Session(self, next(self._ids), reader, writer)
+        self.sessions.add(session)
+        try:
+            await session.run()
+        finally:
+            self.sessions.discard(session)
