@@ -100,6 +100,7 @@ def from_plain(plain: Mapping[str, Any], kind: type[R]) -> R:
     Raises:
         KeyError: a field is missing, or an enumeration has a symbol that the schema's resolution should have replaced.
     """
+    shape: Any = kind
     return kind(
-        **{name: plain[name] if inward is None else inward(plain[name]) for name, _, inward in _conversions(kind)}
+        **{name: plain[name] if inward is None else inward(plain[name]) for name, _, inward in _conversions(shape)}
     )

@@ -1,0 +1,65 @@
+"""What can go wrong with Kafka, by what happens next. The client library's own exceptions do not leave this package.
+
+KafkaFault
+├── BrokerUnavailable     again later: unreachable, coordinator moving, time-out
+├── TransactionAborted    nothing of the transaction counts; do the work again
+├── Fenced                another instance took over: drop the producer, stand by
+├── AccessDenied          wrong credentials or a missing access rule: a person must act
+└── TopicFault            a topic is missing or not as it must be: a person must act
+"""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaError, KafkaException
+
+_DENIED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError._AUTHENTICATION,  # noqa: SLF001 - the library's name for a failed log-on
+}
+_FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}  # noqa: SLF001
+_MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
+
+
+class KafkaFault(Exception):
+    """Base of all; the text names the cause."""
+
+
+class BrokerUnavailable(KafkaFault):
+    """Not now; trying again may help."""
+
+
+class TransactionAborted(KafkaFault):
+    """The transaction was rolled back; nothing of it counts."""
+
+
+class Fenced(KafkaFault):
+    """Another instance uses this transactional id, or the group's generation moved on."""
+
+
+class AccessDenied(KafkaFault):
+    """Credentials or access rules are not enough."""
+
+
+class TopicFault(KafkaFault):
+    """A topic is missing or is not as it must be."""
+
+
+def translate(error: KafkaException | KafkaError) -> KafkaFault:
+    """The fault that this error stands for; an error of unknown kind counts as unavailable, since retrying loses nothing."""
+    cause = error.args[0] if isinstance(error, KafkaException) else error
+    text = cause.str() if isinstance(cause, KafkaError) else str(cause)
+    if not isinstance(cause, KafkaError):
+        return BrokerUnavailable(text)
+    if cause.code() in _FENCED or cause.fatal():
+        return Fenced(text)
+    if cause.code() in _DENIED:
+        return AccessDenied(text)
+    if cause.code() in _MISSING:
+        return TopicFault(text)
+    if cause.txn_requires_abort():
+        return TransactionAborted(text)
+    return BrokerUnavailable(text)

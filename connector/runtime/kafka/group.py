@@ -1,0 +1,149 @@
+"""Membership in a consumer group: an election over one partition, and work shared by partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from connector.runtime.kafka.connection import Connection
+from connector.runtime.kafka.errors import translate
+from connector.runtime.kafka.reading import Message, as_message
+
+SESSION_TIMEOUT = 6.0
+"""Seconds of silence after which the group gives a member's partitions to others. The lowest a stock broker accepts;
+a takeover is to happen within seconds."""
+
+_COMMON = {"session_timeout_ms": int(SESSION_TIMEOUT * 1000), "heartbeat_interval_ms": 1500}
+
+
+class Elector:
+    """Who owns the one partition of a topic is elected. A restarted or second process stands by until it is its turn."""
+
+    def __init__(self, connection: Connection, topic: str, group: str) -> None:
+        self._holding = False
+        self._consumer: Any = connection.consumer(
+            group_id=connection.name(group), auto_offset_reset="latest", **_COMMON
+        )
+        self._topic = topic
+        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._gone, on_lost=self._gone)
+
+    def poll(self, timeout: float = 0.0) -> bool:
+        """Take part, and tell whether we are elected now. Call at least every few seconds.
+
+        Raises:
+            KafkaFault: see ``errors``.
+        """
+        # The records themselves are read elsewhere; this consumer only holds the partition.
+        message = self._consumer.poll(timeout)
+        if message is not None and message.error() is not None:
+            raise translate(message.error())
+        return self._holding
+
+    def close(self) -> None:
+        """Leave the group, so that the next one is elected at once."""
+        self._consumer.close()
+        self._holding = False
+
+    def _assigned(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        consumer.assign(partitions)
+        consumer.pause(partitions)
+        self._holding = bool(partitions)
+
+    def _gone(self, consumer: Any, _partitions: list[TopicPartition]) -> None:
+        consumer.unassign()
+        self._holding = False
+
+
+class Share(Protocol):
+    """Who works on a share of the partitions. Called from within ``GroupConsumer.poll``."""
+
+    def start_of(self, committed: Mapping[int, int | None]) -> Mapping[int, int]:
+        """Partitions were added; where to begin each, given the group's committed offsets (None: none)."""
+        ...
+
+    def release(self, partitions: frozenset[int]) -> None:
+        """Partitions are about to go to others: finish and commit what is under way. Still ours until this returns."""
+        ...
+
+    def lose(self, partitions: frozenset[int]) -> None:
+        """Partitions were lost and may be with others already: forget them, write nothing of them."""
+        ...
+
+
+class GroupConsumer:
+    """Shares a topic's partitions with the other members, handing over only those that move (cooperative)."""
+
+    def __init__(self, connection: Connection, topic: str, group: str, share: Share) -> None:
+        self._topic, self._share = topic, share
+        self._consumer: Any = connection.consumer(
+            group_id=connection.name(group), partition_assignment_strategy="cooperative-sticky", **_COMMON
+        )
+        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+
+    def poll(self, limit: int = 5000, timeout: float = 0.0) -> list[Message]:
+        """Up to ``limit`` records of our partitions; waits at most ``timeout`` seconds for the first.
+
+        Keeps the membership alive also while everything is paused: call at least every few seconds.
+
+        Raises:
+            KafkaFault: see ``errors``.
+        """
+        messages = []
+        try:
+            for raw in self._consumer.consume(limit, timeout):
+                if raw.error() is not None:
+                    raise translate(raw.error())
+                messages.append(as_message(raw))
+        except KafkaException as error:
+            raise translate(error) from error
+        return messages
+
+    @property
+    def metadata(self) -> Any:
+        """Group and generation, for ``Transaction.offsets``."""
+        return self._consumer.consumer_group_metadata()
+
+    def pause(self, partitions: Iterable[int]) -> None:
+        """Fetch nothing of these until ``resume``."""
+        self._consumer.pause(self._of(partitions))
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        self._consumer.resume(self._of(partitions))
+
+    def seek(self, partition: int, offset: int) -> None:
+        """Go on from this offset."""
+        try:
+            self._consumer.seek(TopicPartition(self._topic, partition, offset))
+        except KafkaException as error:
+            raise translate(error) from error
+
+    def position(self, partition: int, offset: int) -> TopicPartition:
+        """A position of this topic, for ``Transaction.offsets``."""
+        return TopicPartition(self._topic, partition, offset)
+
+    def close(self) -> None:
+        """Leave the group; our partitions are released first."""
+        self._consumer.close()
+
+    def _of(self, partitions: Iterable[int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, partition) for partition in partitions]
+
+    def _assigned(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
+        committed = {
+            found.partition: found.offset if found.offset >= 0 else None
+            for found in consumer.committed(partitions, 10.0)
+        }
+        starts = self._share.start_of(committed)
+        consumer.incremental_assign([TopicPartition(self._topic, p, offset) for p, offset in starts.items()])
+
+    def _revoked(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        self._share.release(frozenset(tp.partition for tp in partitions))
+        consumer.incremental_unassign(partitions)
+
+    def _lost(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        self._share.lose(frozenset(tp.partition for tp in partitions))
+        consumer.incremental_unassign(partitions)

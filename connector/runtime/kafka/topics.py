@@ -1,0 +1,179 @@
+"""Every topic: its name, its shape, and what it takes to make it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # exported, but not by name
+
+from connector.runtime.kafka.connection import Connection
+from connector.runtime.kafka.errors import TopicFault, translate
+
+_DAY = 86_400_000
+_COMPACT = {
+    "cleanup.policy": "compact",
+    # Superseded records hold personal data; they are gone within a week, and tombstones are kept as long, so that a
+    # reader who was away that long still sees them.
+    "max.compaction.lag.ms": str(7 * _DAY),
+    "delete.retention.ms": str(7 * _DAY),
+    "min.compaction.lag.ms": str(60_000),
+}
+
+
+def _keep(days: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(days * _DAY)}
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as it must be. ``partitions`` None means the configured number."""
+
+    name: str
+    settings: dict[str, str]
+    partitions: int | None = 1
+    writer: str = "connector"
+    """The role that writes it; all roles may read all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Names of the topics, with the configured prefix, for one sink."""
+
+    prefix: str = ""
+    sink: str = "moodle"
+
+    @property
+    def memberships(self) -> str:
+        return f"{self.prefix}enrollment.memberships"
+
+    @property
+    def checkpoints(self) -> str:
+        return f"{self.prefix}enrollment.checkpoints"
+
+    @property
+    def signals(self) -> str:
+        return f"{self.prefix}enrollment.signals"
+
+    @property
+    def notifications(self) -> str:
+        return f"{self.prefix}enrollment.notifications"
+
+    @property
+    def alerts(self) -> str:
+        return f"{self.prefix}enrollment.alerts"
+
+    @property
+    def schemas(self) -> str:
+        return f"{self.prefix}enrollment.schemas"
+
+    @property
+    def ledger(self) -> str:
+        return f"{self.prefix}{self.sink}.ledger"
+
+    @property
+    def journal(self) -> str:
+        return f"{self.prefix}{self.sink}.journal"
+
+    @property
+    def commands(self) -> str:
+        return f"{self.prefix}{self.sink}.commands"
+
+    @property
+    def deadletters(self) -> str:
+        return f"{self.prefix}{self.sink}.deadletters"
+
+    def source_side(self) -> list[TopicSpec]:
+        """What the connector needs."""
+        return [
+            TopicSpec(self.memberships, _COMPACT, None),
+            TopicSpec(self.checkpoints, _COMPACT),
+            TopicSpec(self.signals, _keep(7), writer="operators and the reconciler"),
+            TopicSpec(self.notifications, _keep(7)),
+            TopicSpec(self.alerts, _COMPACT, writer="every role"),
+            TopicSpec(self.schemas, _COMPACT, writer="every role"),
+        ]
+
+    def sink_side(self) -> list[TopicSpec]:
+        """What the consumer of this sink needs besides."""
+        return [
+            TopicSpec(self.ledger, _COMPACT, None, writer="consumer"),
+            TopicSpec(self.journal, _keep(400), None, writer="consumer"),
+            TopicSpec(self.commands, _keep(7), None, writer="operators and the reconciler"),
+            TopicSpec(self.deadletters, _keep(400), None, writer="consumer"),
+        ]
+
+
+def ensure(connection: Connection, wanted: Iterable[TopicSpec]) -> None:
+    """Make what is missing, when the settings allow it, and refuse what has another number of partitions.
+
+    Raises:
+        TopicFault: a topic is missing and may not be made, or has another number of partitions than the settings say.
+        KafkaFault: see ``errors``.
+    """
+    specs = list(wanted)
+    found = partition_counts(connection)
+    missing = [spec for spec in specs if spec.name not in found]
+    if missing and not connection.settings.create_topics:
+        names = ", ".join(spec.name for spec in missing)
+        raise TopicFault(f"missing topics: {names}; `cohortstream check` prints the commands that make them")
+    _create(connection, missing)
+    for spec in specs:
+        count, expected = found.get(spec.name), _partitions(connection, spec)
+        if count is not None and count != expected:
+            raise TopicFault(
+                f"topic {spec.name} has {count} partitions, the settings say {expected}; partitions of a keyed topic "
+                f"cannot be changed: set kafka.partitions to {count}, or make a new topic under another prefix and "
+                "run a snapshot"
+            )
+
+
+def partition_counts(connection: Connection) -> dict[str, int]:
+    """All topics with their number of partitions."""
+    try:
+        found = connection.admin().list_topics(timeout=10.0).topics
+    except KafkaException as error:
+        raise translate(error) from error
+    return {name: len(topic.partitions) for name, topic in found.items()}
+
+
+def topic_id(connection: Connection, name: str) -> str:
+    """Kafka's id of a topic; a topic that is deleted and made anew under its name gets another one."""
+    try:
+        described = connection.admin().describe_topics(TopicCollection([name]), request_timeout=10.0)[name].result()
+    except KafkaException as error:
+        raise translate(error) from error
+    return str(described.topic_id)
+
+
+def creation_commands(settings_bootstrap: str, specs: Iterable[TopicSpec], partitions: int, copies: int) -> list[str]:
+    """Commands of Kafka's own tool that make these topics, for whoever may."""
+    return [
+        f"kafka-topics.sh --bootstrap-server {settings_bootstrap} --create --topic {spec.name} "
+        f"--partitions {spec.partitions or partitions} --replication-factor {copies} "
+        + " ".join(f"--config {key}={value}" for key, value in spec.settings.items())
+        for spec in specs
+    ]
+
+
+def _partitions(connection: Connection, spec: TopicSpec) -> int:
+    return spec.partitions or connection.settings.partitions
+
+
+def _create(connection: Connection, specs: list[TopicSpec]) -> None:
+    if not specs:
+        return
+    copies = connection.settings.replication_factor
+    made = connection.admin().create_topics(
+        [NewTopic(spec.name, _partitions(connection, spec), copies, config=spec.settings) for spec in specs],
+        request_timeout=15.0,
+    )
+    for name, future in made.items():
+        try:
+            future.result()
+        except KafkaException as error:
+            if error.args[0].name() == "TOPIC_ALREADY_EXISTS":
+                continue  # another role was faster
+            fault = translate(error)
+            raise type(fault)(f"topic {name} cannot be made: {fault}") from error
