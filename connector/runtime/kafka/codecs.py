@@ -56,7 +56,7 @@ def publish_schemas(connection: Connection, schemas_topic: str, names: Iterable[
             codec.encode(schemas_topic, record),
             encode_key(mark),
             0,
-            on_delivery=lambda error, _: error and failed.append(error),
+            on_delivery=lambda error, _: failed.extend([error] if error else []),
         )
     producer.flush(15.0)
     if failed:

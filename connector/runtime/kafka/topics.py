@@ -131,8 +131,9 @@ def ensure(connection: Connection, wanted: Iterable[TopicSpec]) -> None:
 
 def partition_counts(connection: Connection) -> dict[str, int]:
     """All topics with their number of partitions."""
+    admin = connection.admin()
     try:
-        found = connection.admin().list_topics(timeout=10.0).topics
+        found = admin.list_topics(timeout=10.0).topics
     except KafkaException as error:
         raise translate(error) from error
     return {name: len(topic.partitions) for name, topic in found.items()}
@@ -140,8 +141,9 @@ def partition_counts(connection: Connection) -> dict[str, int]:
 
 def topic_id(connection: Connection, name: str) -> str:
     """Kafka's id of a topic; a topic that is deleted and made anew under its name gets another one."""
+    admin = connection.admin()
     try:
-        described = connection.admin().describe_topics(TopicCollection([name]), request_timeout=10.0)[name].result()
+        described = admin.describe_topics(TopicCollection([name]), request_timeout=10.0)[name].result()
     except KafkaException as error:
         raise translate(error) from error
     return str(described.topic_id)
@@ -165,7 +167,8 @@ def _create(connection: Connection, specs: list[TopicSpec]) -> None:
     if not specs:
         return
     copies = connection.settings.replication_factor
-    made = connection.admin().create_topics(
+    admin = connection.admin()  # held until the answers are in: a collected client ends its requests
+    made = admin.create_topics(
         [NewTopic(spec.name, _partitions(connection, spec), copies, config=spec.settings) for spec in specs],
         request_timeout=15.0,
     )
