@@ -39,6 +39,8 @@ class Call:
     writes: bool
     rows: int = 0
     """Items that it is about, for telemetry."""
+    url: str = ""
+    """Address of the site, for messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def understand(call: Call, answer: Answer, now: datetime) -> Json:
 def error(call: Call, reaction: Reaction, code: str, *, says: str = "", wait: float | None = None) -> MoodleError:
     """The error that ``reaction`` means for ``call``."""
     kind = reaction.writing if call.writes else reaction.reading
-    return kind(Fault(call.function, code, reaction.message, says, wait))
+    return kind(Fault(call.function, code, reaction.kind, says, wait, call.url))
 
 
 def _not_json(call: Call, answer: Answer, wait: float | None) -> MoodleError:

@@ -19,6 +19,7 @@ import httpx
 import tenacity
 
 from connector.runtime.clock import Clock
+from connector.runtime.messages import MoodleMessage
 from consumers.moodle import reactions
 from consumers.moodle.answers import Answer, Call, Json, error, understand
 from consumers.moodle.errors import Fault, Halted, MoodleError, TokenRejected, Unavailable
@@ -61,7 +62,7 @@ class MoodleClient:
         Raises:
             MoodleError: after the repetitions that the settings allow, if Moodle is unavailable.
         """
-        return self._call(Call(function, writes=False, rows=rows), fields)
+        return self._call(Call(function, writes=False, rows=rows, url=self._settings.url), fields)
 
     def write(self, function: str, fields: Fields, *, rows: int) -> Json:
         """Call a function that changes something.
@@ -70,7 +71,7 @@ class MoodleClient:
             OutcomeUnknown: it may have been applied, or may be within minutes.
             MoodleError: nothing of it has been applied.
         """
-        return self._call(Call(function, writes=True, rows=rows), fields)
+        return self._call(Call(function, writes=True, rows=rows, url=self._settings.url), fields)
 
     def _call(self, call: Call, fields: Fields) -> Json:
         retries = self._settings.retries
@@ -114,7 +115,7 @@ class MoodleClient:
         try:
             return self._settings.token.read()
         except (OSError, ValueError) as cause:
-            raise Halted(Fault(call.function, type(cause).__name__, "MOODLE-TOKEN-UNREADABLE")) from cause
+            raise Halted(Fault(call.function, type(cause).__name__, MoodleMessage.TOKEN_UNREADABLE)) from cause
 
     def _attempt(self, call: Call, fields: Fields, token: str, attempt: int) -> Json:
         finished = self._observer.started(call)

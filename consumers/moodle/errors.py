@@ -19,8 +19,10 @@ what was seen to these classes. For every class but ``OutcomeUnknown``, Moodle h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from consumers.moodle.explanations import explain
+from connector.runtime import errors as families
+from connector.runtime.messages import Message, MoodleMessage
 
 
 @dataclass(frozen=True)
@@ -31,28 +33,39 @@ class Fault:
     """The web service function that was called."""
     code: str
     """Moodle's ``errorcode``; or ``http-504`` and the like; or the name of a transport failure."""
-    message: str
-    """The code of the operator's message that tells cause and fix."""
+    kind: MoodleMessage
+    """The operator's message that tells cause and fix."""
     says: str = ""
     """Moodle's own sentence, shortened. In the site's language; it may name the service user or the missing right."""
     retry_after: float | None = None
     """Seconds that the answer asked to wait, if it did."""
+    url: str = ""
+    """Address of the site."""
+
+    def message(self, *, quote: bool) -> Message:
+        """The operator's message; with ``quote`` it repeats what Moodle said."""
+        reason = f"{self.code}, {self.says}" if quote and self.says else self.code
+        known = {"function": self.function, "reason": reason, "url": self.url or "the address in the settings"}
+        return Message(self.kind, {name: known[name] for name in self.kind.placeholders})
 
 
-class MoodleError(Exception):
+class MoodleError(families.OperationalError):
     """A call to Moodle that did not succeed; raised only as one of its subclasses."""
 
+    QUOTES_MOODLE = False
+    """Whether the message repeats what Moodle said: only where that is about the service user, never about a student."""
+
     def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message(quote=self.QUOTES_MOODLE))
         self.fault = fault
-        super().__init__(fault)
-
-    def __str__(self) -> str:
-        fault = self.fault
-        return f"{explain(fault.message)} [{fault.message}, {fault.function}: {fault.code}]"
 
 
-class Unavailable(MoodleError):
+class Unavailable(MoodleError, families.Unavailable):
     """Moodle cannot work now and has applied nothing."""
+
+    def __init__(self, fault: Fault) -> None:
+        MoodleError.__init__(self, fault)
+        self.retry_after = None if fault.retry_after is None else timedelta(seconds=fault.retry_after)
 
 
 class OutcomeUnknown(MoodleError):
@@ -74,17 +87,13 @@ class TooLarge(Refused):
 class Forbidden(MoodleError):
     """The service user lacks a right in the context of the call: perhaps in one course category, or for one report."""
 
-    def __str__(self) -> str:
-        says = f" Moodle says: {self.fault.says}" if self.fault.says else ""
-        return f"{super().__str__()}{says}"
+    QUOTES_MOODLE = True
 
 
-class Halted(MoodleError):
+class Halted(MoodleError, families.Halted):
     """No call will succeed until a person has put something right."""
 
-    def __str__(self) -> str:
-        says = f" Moodle says: {self.fault.says}" if self.fault.says else ""
-        return f"{super().__str__()}{says}"
+    QUOTES_MOODLE = True
 
 
 class TokenRejected(Halted):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import httpx
 
+from connector.runtime.messages import MoodleMessage
 from consumers.moodle.errors import (
     Contended,
     Forbidden,
@@ -32,59 +33,59 @@ class Reaction(NamedTuple):
 
     reading: type[MoodleError]
     writing: type[MoodleError]
-    message: str
+    kind: MoodleMessage
 
 
-def _both(error: type[MoodleError], message: str) -> Reaction:
-    return Reaction(error, error, message)
+def _both(error: type[MoodleError], kind: MoodleMessage) -> Reaction:
+    return Reaction(error, error, kind)
 
 
-def _perhaps_applied(message: str) -> Reaction:
-    return Reaction(Unavailable, OutcomeUnknown, message)
+def _perhaps_applied(kind: MoodleMessage) -> Reaction:
+    return Reaction(Unavailable, OutcomeUnknown, kind)
 
 
 Seen = str | int | type[Exception]
 
-SERVICE_USER = _both(Halted, "MOODLE-SERVICE-USER")
-NO_TOKEN = _both(TokenRejected, "MOODLE-TOKEN-UNKNOWN")
-WRONG_ADDRESS = _both(Halted, "MOODLE-WRONG-ADDRESS")
-LOGIN = _both(Halted, "MOODLE-PROXY-LOGIN")
-MISUSED = _both(Halted, "MOODLE-MISUSED")
-BLOCKED = _both(Forbidden, "MOODLE-BLOCKED")
-CERTIFICATE = _both(Halted, "MOODLE-CERTIFICATE")
-SERVICES_OFF = _both(Halted, "MOODLE-SERVICES-OFF")
-FORM_LOST = _both(Halted, "MOODLE-FORM-LOST")
-FORM_TOO_LARGE = _both(TooLarge, "MOODLE-FORM-TOO-LARGE")
-GARBLED = Reaction(Halted, OutcomeUnknown, "MOODLE-GARBLED")
-ANSWER_TOO_LARGE = Reaction(Halted, OutcomeUnknown, "MOODLE-ANSWER-TOO-LARGE")
-SLOW = _perhaps_applied("MOODLE-SLOW")
-UNREACHABLE = _both(Unavailable, "MOODLE-UNREACHABLE")
+SERVICE_USER = _both(Halted, MoodleMessage.SERVICE_USER_BROKEN)
+NO_TOKEN = _both(TokenRejected, MoodleMessage.TOKEN_REFUSED)
+WRONG_ADDRESS = _both(Halted, MoodleMessage.WRONG_ADDRESS)
+LOGIN = _both(Halted, MoodleMessage.LOGIN_WANTED)
+MISUSED = _both(Halted, MoodleMessage.MISUSED)
+BLOCKED = _both(Forbidden, MoodleMessage.BLOCKED)
+CERTIFICATE = _both(Halted, MoodleMessage.CERTIFICATE)
+SERVICES_OFF = _both(Halted, MoodleMessage.SERVICES_OFF)
+FORM_LOST = _both(Halted, MoodleMessage.FORM_LOST)
+FORM_TOO_LARGE = _both(TooLarge, MoodleMessage.FORM_TOO_LARGE)
+GARBLED = Reaction(Halted, OutcomeUnknown, MoodleMessage.GARBLED)
+ANSWER_TOO_LARGE = Reaction(Halted, OutcomeUnknown, MoodleMessage.ANSWER_TOO_LARGE)
+SLOW = _perhaps_applied(MoodleMessage.SLOW)
+UNREACHABLE = _both(Unavailable, MoodleMessage.UNREACHABLE)
 
 TABLE: MappingProxyType[Seen, Reaction] = MappingProxyType(
     {
         # -- Moodle's own codes -------------------------------------------------------------------------------------
         # The connection to the database is opened before anything else; one that is lost later has other codes.
-        "dbconnectionfailed": _both(Unavailable, "MOODLE-DATABASE-DOWN"),
-        "sitemaintenance": _both(Unavailable, "MOODLE-MAINTENANCE"),
-        "upgraderunning": _both(Unavailable, "MOODLE-MAINTENANCE"),
-        "locktimeout": _both(Unavailable, "MOODLE-DOWN"),
+        "dbconnectionfailed": _both(Unavailable, MoodleMessage.DATABASE_DOWN),
+        "sitemaintenance": _both(Unavailable, MoodleMessage.MAINTENANCE),
+        "upgraderunning": _both(Unavailable, MoodleMessage.MAINTENANCE),
+        "locktimeout": _both(Unavailable, MoodleMessage.DOWN),
         # A failed COMMIT is reported by these, so a write may be there.
-        "dmlreadexception": _perhaps_applied("MOODLE-DATABASE-DOWN"),
-        "dmltransactionexception": _perhaps_applied("MOODLE-DATABASE-DOWN"),
+        "dmlreadexception": _perhaps_applied(MoodleMessage.DATABASE_DOWN),
+        "dmltransactionexception": _perhaps_applied(MoodleMessage.DATABASE_DOWN),
         # Moodle checks what it is about to answer after the commit.
-        "invalidresponse": Reaction(Halted, OutcomeUnknown, "MOODLE-MISUSED"),
-        "dmlwriteexception": _both(Contended, "MOODLE-CONTENDED"),
-        "invaliduser": _both(Refused, "MOODLE-NO-SUCH-USER"),
-        "invalidrecord": _both(Refused, "MOODLE-NOT-FOUND"),
-        "invalidparameter": _both(Refused, "MOODLE-REFUSED"),
+        "invalidresponse": Reaction(Halted, OutcomeUnknown, MoodleMessage.MISUSED),
+        "dmlwriteexception": _both(Contended, MoodleMessage.CONTENDED),
+        "invaliduser": _both(Refused, MoodleMessage.NOT_FOUND),
+        "invalidrecord": _both(Refused, MoodleMessage.NOT_FOUND),
+        "invalidparameter": _both(Refused, MoodleMessage.REFUSED),
         # Raised by much code that runs inside a call, for example of a plugin that watches one cohort.
-        "codingerror": _both(Refused, "MOODLE-REFUSED"),
-        "nopermissions": _both(Forbidden, "MOODLE-NO-PERMISSION"),
-        "errorreportview": _both(Forbidden, "MOODLE-REPORT-FORBIDDEN"),
+        "codingerror": _both(Refused, MoodleMessage.REFUSED),
+        "nopermissions": _both(Forbidden, MoodleMessage.NO_PERMISSION),
+        "errorreportview": _both(Forbidden, MoodleMessage.REPORT_FORBIDDEN),
         "invalidtoken": NO_TOKEN,
         "invalidtimedtoken": NO_TOKEN,
-        "accessexception": _both(TokenRejected, "MOODLE-ACCESS-DENIED"),
-        "servicenotavailable": _both(TokenRejected, "MOODLE-ACCESS-DENIED"),
+        "accessexception": _both(TokenRejected, MoodleMessage.ACCESS_DENIED),
+        "servicenotavailable": _both(TokenRejected, MoodleMessage.ACCESS_DENIED),
         "wsaccessuserdeleted": SERVICE_USER,
         "wsaccessuserexpired": SERVICE_USER,
         "wsaccessusernologin": SERVICE_USER,
@@ -113,15 +114,15 @@ TABLE: MappingProxyType[Seen, Reaction] = MappingProxyType(
         405: WRONG_ADDRESS,
         406: BLOCKED,
         407: LOGIN,
-        408: _perhaps_applied("MOODLE-SLOW"),
+        408: _perhaps_applied(MoodleMessage.SLOW),
         410: WRONG_ADDRESS,
         413: FORM_TOO_LARGE,
         414: WRONG_ADDRESS,  # we never send a query, so the form was moved into it on the way
-        429: _both(Unavailable, "MOODLE-THROTTLED"),
-        500: _perhaps_applied("MOODLE-DIED"),
+        429: _both(Unavailable, MoodleMessage.THROTTLED),
+        500: _perhaps_applied(MoodleMessage.DIED),
         # A gateway sends these both when it could not reach PHP and when PHP broke off in the middle.
-        502: _perhaps_applied("MOODLE-DOWN"),
-        503: _perhaps_applied("MOODLE-DOWN"),  # with Retry-After it is the maintenance page: see ``of_status``
+        502: _perhaps_applied(MoodleMessage.DOWN),
+        503: _perhaps_applied(MoodleMessage.DOWN),  # with Retry-After it is the maintenance page: see ``of_status``
         504: SLOW,
         # -- Transport -----------------------------------------------------------------------------------------------
         # Before a byte of the call was sent:
@@ -133,23 +134,23 @@ TABLE: MappingProxyType[Seen, Reaction] = MappingProxyType(
         # While or after it was sent. The body may have been complete.
         httpx.WriteTimeout: SLOW,
         httpx.ReadTimeout: SLOW,
-        httpx.WriteError: _perhaps_applied("MOODLE-CUT-OFF"),
-        httpx.ReadError: _perhaps_applied("MOODLE-CUT-OFF"),
-        httpx.CloseError: _perhaps_applied("MOODLE-CUT-OFF"),
-        httpx.RemoteProtocolError: _perhaps_applied("MOODLE-CUT-OFF"),
+        httpx.WriteError: _perhaps_applied(MoodleMessage.CUT_OFF),
+        httpx.ReadError: _perhaps_applied(MoodleMessage.CUT_OFF),
+        httpx.CloseError: _perhaps_applied(MoodleMessage.CUT_OFF),
+        httpx.RemoteProtocolError: _perhaps_applied(MoodleMessage.CUT_OFF),
         httpx.LocalProtocolError: MISUSED,
         httpx.DecodingError: GARBLED,
         httpx.TooManyRedirects: WRONG_ADDRESS,  # none is ever followed
     }
 )
 
-UNKNOWN_CODE = _both(Refused, "MOODLE-REFUSED")
+UNKNOWN_CODE = _both(Refused, MoodleMessage.REFUSED)
 """An error code that we do not know, in an answer of Moodle: an exception in the middle of a call rolls it back."""
-UNKNOWN_STATUS = Reaction(Halted, OutcomeUnknown, "MOODLE-GARBLED")
+UNKNOWN_STATUS = Reaction(Halted, OutcomeUnknown, MoodleMessage.GARBLED)
 """A status that nothing here expects, below 500."""
-SERVER_ERROR = _perhaps_applied("MOODLE-DOWN")
+SERVER_ERROR = _perhaps_applied(MoodleMessage.DOWN)
 """Any other status from 500: gateways have many of their own."""
-MAINTENANCE_PAGE = _both(Unavailable, "MOODLE-MAINTENANCE")
+MAINTENANCE_PAGE = _both(Unavailable, MoodleMessage.MAINTENANCE)
 """503 with Retry-After: Moodle's command-line maintenance, served before anything is done."""
 
 
@@ -179,4 +180,4 @@ def of_transport(error: Exception) -> Reaction:
     for kind in type(error).__mro__:
         if kind in TABLE:
             return TABLE[kind]
-    return _perhaps_applied("MOODLE-CUT-OFF")
+    return _perhaps_applied(MoodleMessage.CUT_OFF)

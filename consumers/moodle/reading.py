@@ -12,6 +12,7 @@ from itertools import chain, count
 from typing import TypeVar
 
 from connector.runtime.collation import loose_key
+from connector.runtime.messages import MoodleMessage
 from consumers.moodle import shapes
 from consumers.moodle.batches import CONTROL_FIELDS
 from consumers.moodle.bisection import halve
@@ -166,7 +167,7 @@ class MoodleReader:
         answer = self._client.read(GET_MEMBERS, _indexed("cohortids", ids), rows=len(ids))
         found = dict(shapes.shaped(GET_MEMBERS, shapes.members, answer))
         if found.keys() != set(ids):
-            raise TooLarge(Fault(GET_MEMBERS, "answer-incomplete", "MOODLE-CUT-FORM"))
+            raise TooLarge(Fault(GET_MEMBERS, "answer-incomplete", MoodleMessage.FORM_CUT))
         return found
 
     def _existing(self, ids: Sequence[int]) -> list[int]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import TypeVar
 
+from connector.runtime.messages import MoodleMessage
 from consumers.moodle.answers import Json
 from consumers.moodle.errors import Fault, Halted
 from consumers.moodle.values import Cohort, ReportPage, SiteInfo, User
@@ -27,7 +28,7 @@ def shaped(function: str, read: Callable[[Json], T], value: Json) -> T:
         return read(value)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         # The cause would print what the answer held.
-        raise Halted(Fault(function, "unexpected-shape", "MOODLE-GARBLED")) from None
+        raise Halted(Fault(function, "unexpected-shape", MoodleMessage.GARBLED)) from None
 
 
 def site_info(value: Json) -> SiteInfo:

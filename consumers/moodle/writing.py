@@ -18,6 +18,7 @@ from typing import TypeVar
 import tenacity
 
 from connector.runtime.clock import Clock
+from connector.runtime.messages import MoodleMessage
 from consumers.moodle import shapes
 from consumers.moodle.answers import Json
 from consumers.moodle.batches import Row
@@ -133,7 +134,7 @@ class MoodleWriter:
         value = self._client.write(CREATE_COHORTS, fields, rows=len(wanted))
         made = {cohort.idnumber: cohort for cohort in _returned(CREATE_COHORTS, shapes.cohorts, value)}
         if made.keys() != {cohort.idnumber for cohort in wanted}:
-            raise OutcomeUnknown(Fault(CREATE_COHORTS, "other-cohorts", "MOODLE-GARBLED"))
+            raise OutcomeUnknown(Fault(CREATE_COHORTS, "other-cohorts", MoodleMessage.GARBLED))
         return made
 
     def rename_cohort(self, where: PlacedCohort, name: str) -> None:
@@ -204,7 +205,7 @@ def _returned(function: str, read: Callable[[Json], T], value: Json) -> T:
     try:
         return read(value)
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise OutcomeUnknown(Fault(function, "unexpected-shape", "MOODLE-GARBLED")) from None
+        raise OutcomeUnknown(Fault(function, "unexpected-shape", MoodleMessage.GARBLED)) from None
 
 
 def _place(prefix: str, place: System | Category | CategoryNamed) -> Fields:
@@ -220,6 +221,6 @@ def _place(prefix: str, place: System | Category | CategoryNamed) -> Fields:
 def _check_texts(function: str, idnumber: str, name: str) -> None:
     """Refuse what Moodle would refuse with a code that means something else, or would take though it does harm."""
     if not idnumber.strip() or len(idnumber) > IDNUMBER_LIMIT:
-        raise Refused(Fault(function, "bad-idnumber", "MOODLE-BAD-IDNUMBER"))
+        raise Refused(Fault(function, "bad-idnumber", MoodleMessage.BAD_IDNUMBER))
     if not name.strip() or len(name) > NAME_LIMIT:
-        raise Refused(Fault(function, "bad-name", "MOODLE-BAD-NAME"))
+        raise Refused(Fault(function, "bad-name", MoodleMessage.BAD_NAME))
