@@ -65,13 +65,20 @@ function run(options $options): int {
         $journal->note('not tried from here, since the token works from some addresses only: use "cohortstream check"');
     }
     $tried = $secret !== null && !$options->no_verify && !$token->bound && !($options->dry_run && $journal->changes > 0);
+    $check = new check($journal, $options, (string) $secret);
     if ($tried) {
-        (new check($journal, $options, $secret))->run($service->functions(), $reportid);
+        $check->run($service->functions(), $reportid);
     }
 
     echo "\n", $options->dry_run ? "$journal->changes change(s) would be made" : "$journal->changes change(s) made";
     echo $journal->faults > 0 ? ", $journal->faults check(s) FAILED\n" : ($tried ? ", all checks passed\n" : ", not tried\n");
-    echo "For the product's settings: address $CFG->wwwroot", $reportid === null ? "\n" : ", report $reportid\n";
+    echo "\nFor the product's settings:\n  url = \"$CFG->wwwroot\"\n";
+    if ($reportid !== null) {
+        echo "  report_id = $reportid\n";
+    }
+    foreach ($check->headers === [] ? [] : array_combine(['username_header', 'field_header'], $check->headers) as $key => $title) {
+        echo "  $key = ", json_encode($title, JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES), "\n";
+    }
     return $journal->faults > 0 ? 1 : ($options->dry_run && $journal->changes > 0 ? 2 : 0);
 }
 

@@ -7,6 +7,9 @@ use curl;
 
 /** Tries the result from outside: the calls that the product makes, over HTTP, with the token. Changes nothing. */
 final class check {
+    /** @var string[] titles of the report's columns as the product will see them */
+    public array $headers = [];
+
     public function __construct(private journal $journal, private options $options, private string $token) {
     }
 
@@ -79,6 +82,7 @@ final class check {
             // Not exactly equal: accounts come and go while this runs.
             $this->journal->fault("the report has $data[totalrowcount] rows for $accounts accounts: something hides some of them");
         } else {
+            $this->headers = $data['headers'];
             $this->journal->right("the report has $data[totalrowcount] rows: " . implode(', ', $data['headers']));
         }
     }

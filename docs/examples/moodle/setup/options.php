@@ -17,6 +17,7 @@ Sets up Moodle's side for cohortstream. Safe to run again: what is right already
   --category=IDNUMBER    write to cohorts of this course category only, not site-wide; may be repeated
   --no-create            cohorts are made by somebody else: leave out the right to create them
   --renames              allow changing the names of cohorts
+  --name-search          allow searching users by name: the slow way to the profile field, without the report
   --token-file=PATH      keep the token there (mode 0600) instead of printing a new one
   --rotate-token         make a new token and delete the old ones
   --valid-until=DAY      last day of the token (YYYY-MM-DD, UTC); default: no end
@@ -41,6 +42,7 @@ final class options {
     public array $category = [];
     public bool $no_create = false;
     public bool $renames = false;
+    public bool $name_search = false;
     public string $token_file = '';
     public bool $rotate_token = false;
     public string $valid_until = '';

@@ -38,12 +38,11 @@ final class rights {
             'moodle/user:viewdetails',     // look users up ...
             'moodle/user:viewalldetails',  // ... by user name, ID number, or a profile field that not everybody sees
         ];
+        if ($this->options->name_search) {
+            $rights[] = 'moodle/site:viewfullnames';  // else a search by name finds nobody, without a word
+        }
         return match ($this->options->match) {
-            'profile' => [
-                ...$rights,
-                'moodle/reportbuilder:view',   // read the report that maps field to user
-                'moodle/site:viewfullnames',   // search by name, the way without a report; else it finds nobody
-            ],
+            'profile' => [...$rights, 'moodle/reportbuilder:view'],   // read the report that maps field to user
             'email' => [...$rights, 'moodle/site:viewuseridentity'],  // look users up by a hidden e-mail address
             default => $rights,
         };

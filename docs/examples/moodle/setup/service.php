@@ -52,11 +52,11 @@ final class service {
             ...($this->options->no_create ? [] : ['core_cohort_create_cohorts']),
             ...($this->options->renames ? ['core_cohort_update_cohorts'] : []),
             'core_user_get_users_by_field',
+            ...($this->options->name_search ? ['core_user_get_users'] : []),
             ...($this->options->by_profile() ? [
                 'core_reportbuilder_list_reports',
                 'core_reportbuilder_retrieve_report',
                 'core_reportbuilder_filters_reset',
-                'core_user_get_users',  // the slow way to the same map, when there is no report
             ] : []),
         ];
     }
