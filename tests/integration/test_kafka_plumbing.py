@@ -170,7 +170,7 @@ def test_a_topic_with_other_partitions_is_refused(connection: Connection) -> Non
     names(connection)
     other = Connection(connection.settings.model_copy(update={"partitions": 8}))
 
-    with pytest.raises(TopicFault, match=r"has 4 partitions, the settings say 8.*set kafka.partitions to 4"):
+    with pytest.raises(TopicFault, match=r"has 4 partitions where the settings say 8.*Set kafka.partitions to 4"):
         topics.ensure(other, Topics(connection.settings.topic_prefix).source_side())
 
 
@@ -179,7 +179,7 @@ def test_missing_topics_are_named_when_they_may_not_be_made(connection: Connecti
     other = Connection(connection.settings.model_copy(update={"create_topics": False}))
     wanted = Topics(connection.settings.topic_prefix)
 
-    with pytest.raises(TopicFault, match=r"missing topics: .*enrollment\.memberships"):
+    with pytest.raises(TopicFault, match=r"Missing on Kafka: .*enrollment\.memberships"):
         topics.ensure(other, wanted.source_side())
 
     commands = topics.creation_commands("kafka:9092", wanted.source_side(), 12, 3)

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from confluent_kafka import KafkaError, KafkaException
 
+from connector.runtime.errors import Halted, OperationalError, Unavailable
+from connector.runtime.messages import KafkaMessage, message
+
 _DENIED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -24,11 +27,11 @@ _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRO
 _MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
 
 
-class KafkaFault(Exception):
-    """Base of all; the text names the cause."""
+class KafkaFault(OperationalError):
+    """Base of all."""
 
 
-class BrokerUnavailable(KafkaFault):
+class BrokerUnavailable(KafkaFault, Unavailable):
     """Not now; trying again may help."""
 
 
@@ -40,26 +43,31 @@ class Fenced(KafkaFault):
     """Another instance uses this transactional id, or the group's generation moved on."""
 
 
-class AccessDenied(KafkaFault):
+class AccessDenied(KafkaFault, Halted):
     """Credentials or access rules are not enough."""
 
 
-class TopicFault(KafkaFault):
+class TopicFault(KafkaFault, Halted):
     """A topic is missing or is not as it must be."""
 
 
 def translate(error: KafkaException | KafkaError) -> KafkaFault:
-    """The fault that this error stands for; an error of unknown kind counts as unavailable, since retrying loses nothing."""
+    """The fault that this error stands for; an unknown kind counts as unavailable, since trying again loses nothing."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
-    text = cause.str() if isinstance(cause, KafkaError) else str(cause)
     if not isinstance(cause, KafkaError):
-        return BrokerUnavailable(text)
+        return unavailable(str(cause))
+    reason = cause.str()
     if cause.code() in _FENCED or cause.fatal():
-        return Fenced(text)
+        return Fenced(message(KafkaMessage.FENCED, reason=reason))
     if cause.code() in _DENIED:
-        return AccessDenied(text)
+        return AccessDenied(message(KafkaMessage.REFUSED, reason=reason))
     if cause.code() in _MISSING:
-        return TopicFault(text)
+        return TopicFault(message(KafkaMessage.TOPIC_MISSING, topics=reason))
     if cause.txn_requires_abort():
-        return TransactionAborted(text)
-    return BrokerUnavailable(text)
+        return TransactionAborted(message(KafkaMessage.ABORTED, reason=reason))
+    return unavailable(reason)
+
+
+def unavailable(reason: str) -> BrokerUnavailable:
+    """The fault of a broker that does not do what it should, for a reason of our own finding."""
+    return BrokerUnavailable(message(KafkaMessage.UNREACHABLE, reason=reason))

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from connector.runtime.kafka.connection import Connection, header_list
 from connector.runtime.kafka.errors import Fenced, KafkaFault, TransactionAborted, translate
+from connector.runtime.messages import KafkaMessage, message
 
 TRANSACTION_TIMEOUT = 15.0
 """Seconds after which the broker gives up a transaction. Short, because an open one hides everything behind it from
@@ -116,7 +117,7 @@ class TransactionalProducer:
                 cause = error.args[0]
                 if cause.txn_requires_abort():
                     self._abort(error)
-                    raise TransactionAborted(cause.str()) from error
+                    raise TransactionAborted(message(KafkaMessage.ABORTED, reason=cause.str())) from error
                 if not cause.retriable():
                     raise translate(error) from error
                 # A retriable failure of a commit may only be tried again: its outcome is open.

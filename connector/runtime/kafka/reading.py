@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from connector.runtime.clock import Clock
 from connector.runtime.kafka.connection import Connection
-from connector.runtime.kafka.errors import BrokerUnavailable, translate
+from connector.runtime.kafka.errors import translate, unavailable
 
 BEGINNING = -2
 """librdkafka's logical offset of the first record."""
@@ -53,7 +53,7 @@ class Tail:
     """
 
     def __init__(self, connection: Connection, topic: str, starts: Mapping[int, int]) -> None:
-        self._topic = topic
+        self.topic = topic
         self._connection = connection
         self._consumer: Any = connection.consumer(
             group_id=connection.name("cohortstream-reader"), enable_partition_eof=True, auto_offset_reset="earliest"
@@ -69,12 +69,12 @@ class Tail:
     def watch(self, partition: int, start: int) -> None:
         """Read one more partition."""
         self._positions[partition] = start
-        self._consumer.incremental_assign([TopicPartition(self._topic, partition, start)])
+        self._consumer.incremental_assign([TopicPartition(self.topic, partition, start)])
 
     def forget(self, partition: int) -> None:
         """Read this partition no longer."""
         if self._positions.pop(partition, None) is not None:
-            self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+            self._consumer.incremental_unassign([TopicPartition(self.topic, partition)])
 
     def poll(self, limit: int = 5000, timeout: float = 0.0) -> list[Message]:
         """Up to ``limit`` records; waits at most ``timeout`` seconds for the first one.
@@ -101,7 +101,7 @@ class Tail:
             group_id=self._connection.name("cohortstream-reader"), isolation_level="read_uncommitted"
         )
         try:
-            return {p: reader.get_watermark_offsets(TopicPartition(self._topic, p), 10.0)[1] for p in self._positions}
+            return {p: reader.get_watermark_offsets(TopicPartition(self.topic, p), 10.0)[1] for p in self._positions}
         except KafkaException as error:
             raise translate(error) from error
         finally:
@@ -112,7 +112,7 @@ class Tail:
 
     def _assign(self) -> None:
         try:
-            self._consumer.assign([TopicPartition(self._topic, p, o) for p, o in self._positions.items()])
+            self._consumer.assign([TopicPartition(self.topic, p, o) for p, o in self._positions.items()])
         except KafkaException as error:
             raise translate(error) from error
 
@@ -143,7 +143,7 @@ def catch_up(tail: Tail, clock: Clock, limit: int = 5000) -> Iterator[list[Messa
         if tail.positions != before:
             moved = clock.monotonic()
         elif clock.monotonic() - moved > _QUIET:
-            raise BrokerUnavailable(f"no progress in reading partitions {sorted(behind)}")
+            raise unavailable(f"no progress in reading partitions {sorted(behind)} of {tail.topic}")
 
 
 def offsets_at(connection: Connection, topic: str, partitions: Iterable[int], timestamp_ms: int) -> dict[int, int]:

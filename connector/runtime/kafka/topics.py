@@ -10,6 +10,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # expo
 
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.errors import TopicFault, translate
+from connector.runtime.messages import KafkaMessage, message
 
 _DAY = 86_400_000
 _COMPACT = {
@@ -117,16 +118,12 @@ def ensure(connection: Connection, wanted: Iterable[TopicSpec]) -> None:
     missing = [spec for spec in specs if spec.name not in found]
     if missing and not connection.settings.create_topics:
         names = ", ".join(spec.name for spec in missing)
-        raise TopicFault(f"missing topics: {names}; `cohortstream check` prints the commands that make them")
+        raise TopicFault(message(KafkaMessage.TOPIC_MISSING, topics=names))
     _create(connection, missing)
     for spec in specs:
         count, expected = found.get(spec.name), _partitions(connection, spec)
         if count is not None and count != expected:
-            raise TopicFault(
-                f"topic {spec.name} has {count} partitions, the settings say {expected}; partitions of a keyed topic "
-                f"cannot be changed: set kafka.partitions to {count}, or make a new topic under another prefix and "
-                "run a snapshot"
-            )
+            raise TopicFault(message(KafkaMessage.TOPIC_WRONG, topic=spec.name, found=count, wanted=expected))
 
 
 def partition_counts(connection: Connection) -> dict[str, int]:
@@ -172,11 +169,10 @@ def _create(connection: Connection, specs: list[TopicSpec]) -> None:
         [NewTopic(spec.name, _partitions(connection, spec), copies, config=spec.settings) for spec in specs],
         request_timeout=15.0,
     )
-    for name, future in made.items():
+    for future in made.values():
         try:
             future.result()
         except KafkaException as error:
             if error.args[0].name() == "TOPIC_ALREADY_EXISTS":
                 continue  # another role was faster
-            fault = translate(error)
-            raise type(fault)(f"topic {name} cannot be made: {fault}") from error
+            raise translate(error) from error

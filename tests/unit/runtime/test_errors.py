@@ -10,7 +10,7 @@ from connector.runtime.messages import ConsumerMessage, KafkaMessage, SettingsMe
 
 def test_an_error_reads_as_its_message() -> None:
     """Code, cause and fix are in the text of the exception, in English."""
-    error = Unavailable(message(KafkaMessage.UNREACHABLE, servers="k:1", reason="refused"), timedelta(seconds=3))
+    error = Unavailable(message(KafkaMessage.UNREACHABLE, reason="refused"), timedelta(seconds=3))
 
     assert str(error).startswith("CS3001 No Kafka broker answers at k:1: refused.")
     assert error.retry_after == timedelta(seconds=3)

@@ -34,20 +34,20 @@ def test_a_text_is_a_sentence_and_a_fix_too() -> None:
 
 def test_a_message_is_filled() -> None:
     """Text and fix share their parameters, which are text."""
-    made = message(KafkaMessage.TOPIC_WRONG, topic="t", found=3, wanted="12 partitions", way_out="Make a new topic.")
+    made = message(KafkaMessage.TOPIC_WRONG, topic="t", found=3, wanted=12)
 
     assert (made.code, made.text, made.fix) == (
         "CS3004",
-        "The topic t has 3 where 12 partitions is needed.",
-        "Make a new topic.",
+        "t has 3 partitions where the settings say 12; those of a keyed topic cannot be changed.",
+        "Set kafka.partitions to 3, or use another kafka.topic_prefix and run a snapshot.",
     )
     assert made.parameters["found"] == "3"
 
 
-@pytest.mark.parametrize("parameters", [{}, {"topic": "t", "more": 1}, {"topik": "t"}])
+@pytest.mark.parametrize("parameters", [{}, {"topics": "t", "more": 1}, {"topik": "t"}])
 def test_a_message_with_wrong_parameters_is_a_fault_of_the_program(parameters: dict[str, object]) -> None:
     """Nothing is left open and nothing is lost."""
-    with pytest.raises(TypeError, match="wants topic"):
+    with pytest.raises(TypeError, match="wants topics"):
         message(KafkaMessage.TOPIC_MISSING, **parameters)
 
 
@@ -100,7 +100,7 @@ def test_a_translation_is_one_file() -> None:
 
 def test_an_incomplete_translation_falls_back_to_english() -> None:
     """Missing, empty, fuzzy and wrongly filled translations show the original."""
-    made = message(KafkaMessage.TOPIC_MISSING, topic="t")
+    made = message(KafkaMessage.TOPIC_MISSING, topics="t")
     fuzzy = f'#, fuzzy\nmsgid "{made.entry.text}"\nmsgstr "wrong"\n'
 
     assert made.text == Translation().text(made)
