@@ -12,7 +12,7 @@ def test_an_error_reads_as_its_message() -> None:
     """Code, cause and fix are in the text of the exception, in English."""
     error = Unavailable(message(KafkaMessage.UNREACHABLE, reason="refused"), timedelta(seconds=3))
 
-    assert str(error).startswith("CS3001 No Kafka broker answers at k:1: refused.")
+    assert str(error).startswith("CS3001 Kafka does not answer: refused.")
     assert error.retry_after == timedelta(seconds=3)
 
 
