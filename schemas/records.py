@@ -45,6 +45,14 @@ class AlertState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SupportingRow:
+    """A row of a source that supports a membership, where the source's settings name a row key."""
+
+    source: str
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
 class MembershipChanged:
     """Whether a student belongs to a cohort, and why."""
 
@@ -60,6 +68,7 @@ class MembershipChanged:
     position: str | None = None
     changed_at: datetime | None = None
     siblings: tuple[str, ...] = ()
+    rows: tuple[SupportingRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +163,15 @@ class Suspects:
     source: str
     student: str
     missing: tuple[Suspect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StudentValues:
+    """Under which values of the student column a source has a student, where these are not the key itself."""
+
+    source: str
+    student: str
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +350,7 @@ Record = (
     | CohortChanged
     | Checkpoint
     | Suspects
+    | StudentValues
     | PublisherState
     | Signal
     | Notification
