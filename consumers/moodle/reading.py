@@ -27,6 +27,7 @@ from consumers.moodle.values import (
     Place,
     PlacedCohort,
     ReportPage,
+    SiteIdentity,
     SiteInfo,
     User,
 )
@@ -135,6 +136,14 @@ class MoodleReader:
                     raise error
             found |= {user.id: user for users in answers for user in users}
         return list(found.values())
+
+    def site_identity(self, user_id: int) -> SiteIdentity:
+        """By what a restored or moved copy of the site is told from it: its address, and an account known from before.
+
+        Moodle answers for deleted accounts too, so one that is absent was never there.
+        """
+        found = [user for user in self.users("id", [str(user_id)]) if user.id == user_id]
+        return SiteIdentity(self.site_info().url, found[0] if found else None)
 
     def reset_filters(self, report_id: int) -> None:
         """Undo filters that someone set for the service user; they last, and silently shorten the report."""

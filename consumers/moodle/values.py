@@ -116,6 +116,15 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteIdentity:
+    """What tells one site from another, or from an older copy of itself."""
+
+    url: str
+    account: User | None
+    """The account that was asked for; a deleted one has another username than it had."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportPage:
     """One page of a custom report. Cells are positional; the headers say what they are."""
 
