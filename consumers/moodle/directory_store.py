@@ -199,11 +199,12 @@ def _open(path: Path | None, fingerprint: str) -> sqlite3.Connection:
 def _fits(db: sqlite3.Connection, fingerprint: str) -> bool:
     """Whether this is a sound store of this layout and for these accounts."""
     try:
-        return (
-            db.execute("PRAGMA user_version").fetchone() == (_LAYOUT,)
-            and db.execute("SELECT value FROM meta WHERE name = 'of'").fetchone() == (fingerprint,)
-            and db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        checks = (
+            ("PRAGMA user_version", _LAYOUT),
+            ("SELECT value FROM meta WHERE name = 'of'", fingerprint),
+            ("PRAGMA quick_check", "ok"),
         )
+        return all(db.execute(query).fetchone() == (wanted,) for query, wanted in checks)
     except sqlite3.DatabaseError:
         return False
 

@@ -14,7 +14,7 @@ from connector.runtime.messages import Message, MoodleMessage, message
 from consumers.moodle import reading, writing
 from consumers.moodle.accounts import Report, columns, newcomers, newest_id
 from consumers.moodle.client import MoodleClient
-from consumers.moodle.errors import MoodleError, Unavailable
+from consumers.moodle.errors import Halted, MoodleError, Unavailable
 from consumers.moodle.probe import WANTED, probe_input_vars
 from consumers.moodle.reading import STOCK_INPUT_VARS, MoodleReader
 from consumers.moodle.settings import DirectorySettings, MoodleSettings
@@ -100,14 +100,16 @@ class _Check:
 
     def run(self) -> Preflight:
         unavailable = None
-        try:
-            self._look_at_site()
-            self._look_at_limits()
-            self._look_at_accounts()
-        except Unavailable as error:
-            unavailable = error
-        except MoodleError as error:
-            self._add(Severity.FAULT, error.message)
+        for look in (self._look_at_site, self._look_at_limits, self._look_at_accounts):
+            try:
+                look()
+            except Unavailable as error:
+                unavailable = error
+                break
+            except MoodleError as error:
+                self._add(Severity.FAULT, error.message)
+                if isinstance(error, Halted):
+                    break
         offered = self._site.functions if self._site else frozenset()
         return Preflight(tuple(self._findings), self._site, self._limit, reading.RESET_FILTERS in offered, unavailable)
 
@@ -126,6 +128,8 @@ class _Check:
 
     def _look_at_limits(self) -> None:
         # Site info succeeds for a service user that is not in order; a search looks at a context, which does not.
+        if not self._offers(reading.SEARCH_COHORTS, reading.GET_COHORTS):
+            return
         self._reader.cohorts_in(home_of(self._settings), query="\u2014")
         if self._settings.max_input_vars is None:
             self._limit = probe_input_vars(self._client)
@@ -135,10 +139,14 @@ class _Check:
     def _look_at_accounts(self) -> None:
         students = self._students
         if students.report_id is not None and students.field_header is not None:
+            if not self._offers(reading.GET_REPORT):
+                return
             report = Report(students.report_id, students.username_header, students.field_header, students.page_rows)
             columns(self._reader.report_page(report.id, 0, 1).headers, report)
-            if self._site and reading.RESET_FILTERS not in self._site.functions:
+            if not self._offers(reading.RESET_FILTERS):
                 self._add(Severity.WARNING, message(MoodleMessage.NO_FILTER_RESET))
+            return
+        if not self._offers(reading.GET_USERS):
             return
         newest = newest_id(self._reader, 0)
         accounts = newcomers(self._reader, newest, SAMPLED_ACCOUNTS)
@@ -149,6 +157,10 @@ class _Check:
         ]
         if not any(shown):
             self._add(Severity.WARNING, message(MoodleMessage.NO_ACCOUNTS_FOUND, field=field))
+
+    def _offers(self, *functions: str) -> bool:
+        """Whether the token has these; what it lacks has been said already."""
+        return self._site is not None and self._site.functions.issuperset(functions)
 
     def _add(self, severity: Severity, text: Message) -> None:
         self._findings.append(Finding(severity, text))
