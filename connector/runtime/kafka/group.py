@@ -147,3 +147,15 @@ class GroupConsumer:
     def _lost(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         self._share.lose(frozenset(tp.partition for tp in partitions))
         consumer.incremental_unassign(partitions)
+
+
+def members_of(connection: Connection, group: str) -> int:
+    """How many members a group has now: whether a role is running at all."""
+    admin = connection.admin()
+    name = connection.name(group)
+    try:
+        return len(admin.describe_consumer_groups([name], request_timeout=10.0)[name].result().members)
+    except KafkaException as error:
+        if error.args[0].name() == "GROUP_ID_NOT_FOUND":
+            return 0
+        raise translate(error) from error

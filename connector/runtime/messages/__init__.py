@@ -12,6 +12,7 @@ from connector.runtime.messages.consumer import ConsumerMessage
 from connector.runtime.messages.kafka import KafkaMessage
 from connector.runtime.messages.moodle import MoodleMessage
 from connector.runtime.messages.oracle import OracleMessage
+from connector.runtime.messages.reconciler import ReconcilerMessage
 from connector.runtime.messages.settings import SettingsMessage
 
 AREAS: dict[str, type[Entry]] = {
@@ -21,6 +22,7 @@ AREAS: dict[str, type[Entry]] = {
     "CS4": MoodleMessage,
     "CS5": ConsumerMessage,
     "CS6": CliMessage,
+    "CS7": ReconcilerMessage,
 }
 """The tables, by the beginning of their codes."""
 
@@ -39,6 +41,7 @@ __all__ = [
     "Message",
     "MoodleMessage",
     "OracleMessage",
+    "ReconcilerMessage",
     "SettingsMessage",
     "find",
     "message",

@@ -1,0 +1,25 @@
+"""Messages of the reconciler: CS7xxx."""
+
+from __future__ import annotations
+
+from connector.runtime.messages.catalogue import Entry
+
+
+class ReconcilerMessage(Entry):
+    """What keeps a reconciliation from its end."""
+
+    ROLE_SILENT = (
+        "CS7001",
+        "The {role} does not answer.",
+        "Start it, or see its log and its /readyz page. Nothing was changed.",
+    )
+    REFUSED = (
+        "CS7002",
+        "The connector does not read the source {source} again: {reason}.",
+        'See "cohortstream status"; nothing was changed.',
+    )
+    TOO_SLOW = (
+        "CS7003",
+        "It takes longer than the settings allow: {step}.",
+        "See the role's log; raise the bound in the section reconcile if the work is just large. Nothing is lost.",
+    )

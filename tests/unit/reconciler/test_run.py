@@ -1,0 +1,151 @@
+"""A reconciliation, against doubles of the roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from connector.runtime.errors import Unavailable
+from consumers.reconciler.compare import Difference, MoodleView
+from consumers.reconciler.report import Verdict
+from consumers.reconciler.run import PartitionView, Reconciliation, Scope
+from consumers.reconciler.settings import ReconcileSettings
+from schemas.records import CohortEntry, Notification
+from tests.unit.reconciler.test_compare import COHORT, GONE, HERE
+
+
+class Clock:
+    """Only ``sleep`` moves it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 23, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@dataclass
+class Connector:
+    """Finishes after it was asked, unless it is silent."""
+
+    silent: bool = False
+    refuses: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    asked: list[Scope] = field(default_factory=list)
+
+    def running(self) -> bool:
+        return True
+
+    def ask(self, scope: Scope) -> Mapping[str, str]:
+        self.asked.append(scope)
+        return {"main": "id"}
+
+    def heard(self) -> Iterable[Notification]:
+        if self.silent:
+            return
+        now = datetime(2026, 11, 23, tzinfo=UTC)
+        yield Notification("somebody else's", "main", "finished", 1, now)
+        if self.refuses:
+            yield Notification("id", "main", "refused", 1, now, reason=self.refuses)
+        yield Notification("id", "main", "finished", 1, now, self.counts)
+
+
+@dataclass
+class Consumer:
+    """Repairs what it is asked to recheck, in a Moodle of one cohort."""
+
+    members: set[int]
+    alive: bool = True
+    behind: int = 1
+    rechecked: list[Difference] = field(default_factory=list)
+
+    def running(self) -> bool:
+        return self.alive
+
+    def backlog(self) -> int:
+        self.behind = max(0, self.behind - 1)
+        return self.behind
+
+    def ledger(self) -> Iterator[PartitionView]:
+        yield PartitionView([COHORT], [HERE, GONE])
+
+    def recheck(self, differences: Sequence[Difference]) -> None:
+        self.rechecked += differences
+        self.behind = 3
+        self.members |= {11}
+        self.members -= {12}
+
+    def begin(self) -> None:
+        pass
+
+    def view(self, cohorts: Sequence[CohortEntry]) -> MoodleView:
+        return MoodleView({7: "Informatics"}, {"INFO": (7,)}, {7: sorted(self.members)})
+
+
+def reconciliation(connector: Connector, consumer: Consumer) -> Reconciliation:
+    return Reconciliation(connector, consumer, consumer, ReconcileSettings(), Clock())
+
+
+def test_nothing_to_do_is_clean() -> None:
+    """And nobody was asked for anything but to look."""
+    consumer = Consumer({11})
+    report = reconciliation(Connector(), consumer).run(Scope())
+
+    assert Verdict.CLEAN is report.verdict
+    assert [] == consumer.rechecked
+
+
+def test_drift_is_repaired_by_the_consumer() -> None:
+    """The reconciler asks for exactly what differs, and looks again afterwards."""
+    consumer = Consumer({12, 99})
+    report = reconciliation(Connector(), consumer).run(Scope())
+
+    assert {("s1", "missing"), ("s2", "extra")} == {(d.student, d.kind) for d in consumer.rechecked}
+    assert {"foreign": 1} == dict(report.last.by_kind)
+    assert Verdict.ATTENTION is report.verdict
+
+
+def test_a_dry_run_asks_nobody() -> None:
+    """Neither the connector to look nor the consumer to repair."""
+    connector, consumer = Connector(), Consumer({12})
+    report = reconciliation(connector, consumer).run(Scope(), dry_run=True)
+
+    assert not connector.asked
+    assert not consumer.rechecked
+    assert {"missing": 1, "extra": 1} == dict(report.before.by_kind)
+    assert "Would ask  for 2 rechecks" in report.lines()
+
+
+def test_it_can_be_narrowed() -> None:
+    """Only the student that was named is looked at and repaired."""
+    connector, consumer = Connector(), Consumer({12})
+    reconciliation(connector, consumer).run(Scope(students=("s1",)))
+
+    assert ["s1"] == [difference.student for difference in consumer.rechecked]
+    assert ("s1",) == connector.asked[0].students
+
+
+@pytest.mark.parametrize(
+    ("connector", "consumer", "says"),
+    [
+        (Connector(), Consumer(set(), alive=False), "CS7001 The consumer does not answer"),
+        (Connector(silent=True), Consumer(set()), "CS7001 The connector does not answer"),
+        (Connector(refuses="settings changed"), Consumer(set()), "CS7002 .*main again: settings changed"),
+        (Connector(), Consumer(set(), behind=10**9), "CS7003 .*consumer's backlog"),
+    ],
+)
+def test_a_role_that_does_not_answer_is_named(connector: Connector, consumer: Consumer, says: str) -> None:
+    """Within its bound, and nothing is repaired on half the knowledge."""
+    with pytest.raises(Unavailable, match=says):
+        reconciliation(connector, consumer).run(Scope())
+
+    assert [] == consumer.rechecked
