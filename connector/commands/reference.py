@@ -13,6 +13,7 @@ from pathlib import Path
 from connector.runtime.messages import AREAS
 from connector.runtime.messages.translation import write_template
 from connector.runtime.pattern_filters import FILTERS
+from connector.runtime.telemetry.catalogue import Count, Gauge, Histogram, Metric
 
 _ROOT = Path(__file__).parents[2]
 
@@ -58,12 +59,39 @@ def patterns_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+_UNITS = {"s": "_seconds", "{row}": "", "1": ""}
+
+
+def prometheus_name(metric: Metric) -> str:
+    """The name on the ``/metrics`` page; a histogram's series add ``_bucket``, ``_sum`` and ``_count``."""
+    return metric.metric.replace(".", "_") + _UNITS[metric.unit] + ("_total" if isinstance(metric, Count) else "")
+
+
+def metrics_page() -> str:
+    """Every metric."""
+    lines = [
+        "# Metrics",
+        "",
+        "Each role shows them at `/metrics` for Prometheus, and sends them over OTLP where `telemetry.otlp_endpoint` is",
+        "set. Labels never hold anything about a person.",
+    ]
+    for table in (Count, Gauge, Histogram):
+        lines += ["", f"## {(table.__doc__ or '').strip()}", "", "| OpenTelemetry | Prometheus | Labels | Meaning |"]
+        lines.append("|---|---|---|---|")
+        for metric in table:
+            assert isinstance(metric, Metric)
+            labels = ", ".join(sorted(metric.labels))
+            lines.append(f"| `{metric.metric}` | `{prometheus_name(metric)}` | {labels} | {_cell(metric.meaning)} |")
+    return "\n".join(lines) + "\n"
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/messages.md": messages_page,
+    "docs/reference/metrics.md": metrics_page,
     "docs/reference/patterns.md": patterns_page,
     "connector/runtime/locale/messages.pot": lambda: write_template(AREAS.values()),
 }

@@ -26,7 +26,7 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {chr(c) f
 
 def loose_key(text: str) -> str:
     """A key that is the same for any two texts which the loosest collation holds equal."""
-    folded = _BEYOND_THE_BASIC_PLANE.sub("\ufffd", text)
+    folded = _BEYOND_THE_BASIC_PLANE.sub("\ufffd", unicodedata.normalize("NFC", text))
     for _ in range(2):  # folding may compose anew what was taken apart, and the other way round
         folded = unicodedata.normalize("NFKD", folded).casefold()
     return "".join(map(_weight, folded)).rstrip(" ")

@@ -11,6 +11,7 @@ from connector.runtime.telemetry.memory import MemoryMetrics, MemorySpan, Memory
 from connector.runtime.telemetry.metrics import Labelled, Metrics
 from connector.runtime.telemetry.pseudonym import Pseudonym
 from connector.runtime.telemetry.settings import TelemetrySettings
+from connector.runtime.telemetry.start import Telemetry, start_telemetry
 from connector.runtime.telemetry.tracing import Span, TraceContext, Tracer
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "Metrics",
     "Pseudonym",
     "Span",
+    "Telemetry",
     "TelemetrySettings",
     "TraceContext",
     "Tracer",
+    "start_telemetry",
 ]

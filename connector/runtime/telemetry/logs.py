@@ -114,4 +114,6 @@ def start_logging(
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("cohortstream").setLevel(level.upper())
+    # It warns of each attempt, and then reports the failure as an error: that one is enough.
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
