@@ -38,7 +38,7 @@ class BulkUsers:
             f"perf{number:05d}",
             f"Perf{number}",
             # Spread so that the order of names is not the order of ids.
-            f"User{number * 7919}",
+            f"User{number * 7919 % 100003}",
             f"perf{number:05d}@bulk.test",
             key,
             profile={"student_number": key},

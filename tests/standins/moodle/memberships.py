@@ -6,7 +6,7 @@ So two calls that overlap in time collide as they do on a real database.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tests.standins.moodle.collation import Flavour
 from tests.standins.moodle.events import EventLog, LogEvent
@@ -99,10 +99,10 @@ class Tables:
             if not self._active:
                 self._fresh.clear()
 
-    def note_added(self, cohortid: int, userid: int) -> None:
-        """Remember who came while others were at work."""
+    def note_added(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Remember, at a commit, who came while others were at work."""
         if self._active:
-            self._fresh[cohortid, userid] = self.sequence + 1
+            self._fresh.update(dict.fromkeys(pairs, self.sequence))
 
     def came_after(self, snapshot: int, cohortid: int, userid: int) -> bool:
         return self._fresh.get((cohortid, userid), 0) > snapshot
@@ -121,6 +121,7 @@ class Transaction:
         self.work = Work()
         self._snapshot = snapshot
         self._undo: list[Undo] = []
+        self._added: list[tuple[int, int]] = []
         self._events: list[LogEvent] = []
 
     @property
@@ -147,7 +148,7 @@ class Transaction:
         if userid in members:
             raise DuplicateMemberError
         members[userid] = self.now
-        self.tables.note_added(cohortid, userid)
+        self._added.append((cohortid, userid))
         self._undo.append(lambda: members.__delitem__(userid))
 
     def remove_member(self, cohortid: int, userid: int) -> bool:
@@ -197,6 +198,7 @@ class Transaction:
     def commit(self) -> None:
         if self._undo:
             self.tables.sequence += 1
+            self.tables.note_added(self._added)
         self.tables.log.append(self._events, self.now)
         self._undo.clear()
         self._events = []
