@@ -26,6 +26,7 @@ COMPOSE = ROOT / "docker-compose.yml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
 PRODUCT = ("poll", "consume", "reconcile")
+"""The roles that run all the time."""
 SETTINGS = tomllib.loads((ROOT / "deploy/cohortstream.toml").read_text(encoding="utf-8"))
 
 # A version number, as exact as its maker gives them: never a moving word like "latest" or "stable", nor a bare "23".
@@ -111,7 +112,7 @@ def test_ports_are_published_on_loopback_only(name: str) -> None:
     assert len(set(published)) == len(published)
 
 
-@every_product_service
+@pytest.mark.parametrize("name", [*PRODUCT, "check"])
 def test_product_runs_without_rights(name: str) -> None:
     """The product is not root, cannot become it, and writes only where its state lies."""
     service = SERVICES[name]
