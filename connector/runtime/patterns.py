@@ -20,6 +20,7 @@ from connector.runtime.pattern_filters import DEFAULT, FILTERS, Filter, ValueMap
 from connector.runtime.pattern_values import text_of
 
 _COLUMN = re.compile(r'\s*(?:"([^"]+)"|([^\W\d][\w$#]*))\s*')
+_LITERAL = re.compile(r"[^{}]+")
 _MARK = re.compile(r"\\(.)|([:|}])", re.DOTALL)
 
 
@@ -131,10 +132,10 @@ class _Reader:
             elif two[0] == "}":
                 raise self._fault("a closing brace without an opening one; write }} for a literal brace")
             else:
-                end = re.compile(r"[{}]|$").search(self._text, self._at)
-                assert end is not None
-                parts.append(self._text[self._at : end.start()])
-                self._at = end.start()
+                literal = _LITERAL.match(self._text, self._at)
+                assert literal is not None
+                parts.append(literal[0])
+                self._at = literal.end()
         columns = dict.fromkeys(part.column for part in parts if isinstance(part, _Part))
         used = {step.argument for part in parts if isinstance(part, _Part) for step in part.steps if step.name == "map"}
         maps = tuple((name, tuple(sorted(self._maps[name].items()))) for name in sorted(used))

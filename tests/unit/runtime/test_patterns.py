@@ -26,6 +26,7 @@ MAPS = {"level": {"L": "bachelor", "M": "master", "X": ""}, "été": {"é": "sum
         ("{YEAR}-{CODE}", {"YEAR": 2026, "CODE": "A"}, "2026-A"),
         ("{{{A}}}", {"A": "x"}, "{x}"),
         ("constant", {}, "constant"),
+        ("ends with a line break\n", {}, "ends with a line break\n"),
         ("", {}, ""),
         ("{ A | trim | upper }", {"A": " x "}, "X"),
         # CHAR columns arrive padded; leading blanks are the data's own
