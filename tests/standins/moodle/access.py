@@ -1,6 +1,7 @@
 """Contexts and capabilities: who may do what where."""
 
 from tests.standins.moodle.records import (
+    LEVEL_COURSE,
     LEVEL_COURSECAT,
     LEVEL_SYSTEM,
     SYSTEM_CONTEXT,
@@ -18,7 +19,9 @@ class Contexts:
 
     def __init__(self) -> None:
         self.system = Context(SYSTEM_CONTEXT, LEVEL_SYSTEM, 0, (SYSTEM_CONTEXT,))
-        self._contexts = {SYSTEM_CONTEXT: self.system}
+        self.front_page = Context(2, LEVEL_COURSE, 1, (2, SYSTEM_CONTEXT))
+        """The context of the site's own course."""
+        self._contexts = {SYSTEM_CONTEXT: self.system, self.front_page.id: self.front_page}
         self.categories: dict[int, Category] = {}
 
     def add(self, category: Category) -> Category:

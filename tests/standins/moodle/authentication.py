@@ -16,6 +16,24 @@ from tests.standins.moodle.functions import FUNCTIONS, KNOWN_NAMES
 from tests.standins.moodle.records import Service, Token, User
 from tests.standins.moodle.site import Site
 
+# As Moodle words it, indentation included: with debugging on it is part of the answer.
+_REASONS = "".join(
+    f"\n{' ' * 21}{line}"
+    for line in (
+        "There could be multiple reasons for this:",
+        "1. The service linked to the user token does not contain the function.",
+        "2. The service is user-restricted and the user is not listed.",
+        "3. The service is IP-restricted and the user IP is not listed.",
+        "4. The service is time-restricted and the time has expired.",
+        "5. The token is time-restricted and the time has expired.",
+        "6. The service requires a specific capability which the user does not have.",
+        "7. The function is called with username/password (no user token is sent)",
+        "and none of the services has the function to allow the user.",
+        "These settings can be found in Administration > Site administration",
+        "> Server > Web services > External services and Manage tokens.",
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -74,7 +92,7 @@ def check_function(site: Site, identity: Identity, name: str) -> None:
         raise missing_record("external_functions", {"name": name})
     service = site.services[identity.token.serviceid]
     if not (service.enabled and name in service.functions and _is_listed(site, service, identity.user)):
-        raise access_refused(f"Access to the function {name}() is not allowed.")
+        raise access_refused(f"Access to the function {name}() is not allowed.{_REASONS}")
 
 
 def _is_listed(site: Site, service: Service, user: User) -> bool:

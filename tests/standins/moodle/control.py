@@ -67,10 +67,10 @@ class Control:
     def do_delete_user(self, order: Mapping[str, Any]) -> None:
         self._site.delete_user(self._userid(order["username"]))
 
-    def do_suspend_user(self, order: Mapping[str, Any]) -> None:
-        user = self._site.users.get(self._userid(order["username"]))
-        if user is not None:
-            user.suspended = bool(order.get("suspended", True))
+    def do_update_user(self, order: Mapping[str, Any]) -> None:
+        """Change ``profile`` fields (by short name), ``idnumber``, ``email`` or ``suspended`` of ``username``."""
+        changes = {name: order[name] for name in ("idnumber", "email", "suspended") if name in order}
+        self._site.update_user(self._userid(order["username"]), profile=order.get("profile"), **changes)
 
     def do_categories(self, order: Mapping[str, Any]) -> dict[str, Any]:
         return {"ids": {row["idnumber"]: self._site.add_category(**row).id for row in order["categories"]}}

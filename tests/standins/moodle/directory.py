@@ -21,6 +21,8 @@ class Directory:
         self._indexes: dict[str, dict[str, list[int]]] = {}
         self._ranks: dict[int, int] | None = None
         self._next_id = 1
+        self.version = 0
+        """Changes with every change of names, keys or states."""
 
     def __len__(self) -> int:
         return len(self._users)
@@ -46,12 +48,14 @@ class Directory:
         for column, index in self._indexes.items():
             index.setdefault(self._flavour.text_key(getattr(user, column)), []).append(user.id)
         self._ranks = None
+        self.version += 1
         return user
 
     def changed(self) -> None:
         """Forget what was derived; to be called after a user's names, keys or state were changed."""
         self._indexes.clear()
         self._ranks = None
+        self.version += 1
 
     def find(self, column: str, value: str) -> list[User]:
         """Users whose *column* the database holds to equal *value*, by rising id, deleted ones too."""

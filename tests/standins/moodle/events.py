@@ -85,8 +85,9 @@ class EventLog:
             kept = self._number - number
             if kept <= 0:
                 return []
-            rows = list(self._rows) if kept >= len(self._rows) else [self._rows[i] for i in range(-kept, 0)]
-            return rows
+            if kept >= len(self._rows):
+                return list(self._rows)
+            return [self._rows[index] for index in range(-kept, 0)]
 
     @property
     def last_number(self) -> int:
@@ -148,7 +149,7 @@ def cohort(action: str, context: Context, cohortid: int, userid: int, ip: str) -
     )
 
 
-def course(  # noqa: PLR0917 - one argument per column that differs
+def course(
     name: str, crud: str, objects: tuple[str, int], courseid: int, memberid: int, userid: int, other: object, ip: str
 ) -> LogEvent:
     """An enrolment or a role that came or went with a membership; *name* like ``user_enrolment_created``."""

@@ -93,11 +93,16 @@ class FrontController:
         )
         return _scalar(fields.get("wsfunction"))
 
-    def perform(self, opened: Opened, snapshot: int, *, rehearse: bool = False) -> Outcome:
-        """Run the function on the view of *snapshot* and commit, or take everything back to *rehearse*."""
+    def perform(self, opened: Opened, snapshot: int, *, rehearse: bool = False, looks_again: bool = False) -> Outcome:
+        """Run the function on the view of *snapshot* and commit, or take everything back to *rehearse*.
+
+        *looks_again*: a member who came meanwhile is passed over instead of colliding. On a real site the moment
+        decides which of the two happens.
+        """
         function = opened.function
         with self.site.tables.lock:
             transaction = Transaction(self.site.tables, snapshot, self.site.clock(), rehearsal=rehearse)
+            transaction.looks_again = looks_again
             try:
                 call = Call(
                     self.site,
@@ -147,6 +152,10 @@ class FrontController:
         except errors.MoodleError as error:
             return self._error(rest_format, error)
         return _moodle_response(rest_format, output.result_text(rest_format, function.returns, shaped))
+
+    def refuse(self, opened: Opened, error: errors.MoodleError) -> Outcome:
+        """The outcome of a call that the database refused, say for a deadlock."""
+        return Outcome(self._error(opened.rest_format, error), opened.function.name, None, opened.function.writes)
 
     def _error(self, rest_format: str, error: errors.MoodleError) -> Response:
         text = output.error_text(rest_format, error, debugging=self.site.settings.debugging)

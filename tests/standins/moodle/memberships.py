@@ -117,6 +117,8 @@ class Transaction:
     def __init__(self, tables: Tables, snapshot: int, now: float, *, rehearsal: bool = False) -> None:
         self.tables = tables
         self.now = now
+        self.looks_again = False
+        """Whether a member who came meanwhile is noticed by the second look, just before the insert."""
         self._ids_before = (tables.next_cohort_id, tables.next_enrolment_id) if rehearsal else None
         self.work = Work()
         self._snapshot = snapshot

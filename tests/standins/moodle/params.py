@@ -21,8 +21,7 @@ def fix_utf8(text: str) -> str:
         return text
     if text.isascii():
         return text.replace("\0", "")
-    kept = re.sub("[\0\ufffe\uffff\ud800-\udfff]", "", text)
-    return kept
+    return re.sub("[\0\ufffe\uffff\ud800-\udfff]", "", text)
 
 
 def _only(allowed: str) -> Callable[[str], str]:

@@ -50,7 +50,7 @@ def loosely_equal(left: str, right: str | int) -> bool:
 
 def is_empty(value: object) -> bool:
     """``empty($value)``."""
-    return value is None or value in ("", "0", 0, False) or value == [] or value == {}
+    return not value or value == "0"
 
 
 def trim(text: str) -> str:

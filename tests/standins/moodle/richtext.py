@@ -13,11 +13,80 @@ FORMAT_MOODLE, FORMAT_HTML, FORMAT_PLAIN, FORMAT_MARKDOWN = 0, 1, 2, 4
 
 _VOID = frozenset({"br", "hr", "img", "col"})
 _ALLOWED = _VOID | frozenset(
-    ["a", "abbr", "acronym", "address", "b", "bdo", "big", "blockquote", "caption", "center", "cite", "code", "colgroup", "dd", "del", "dfn", "div", "dl", "dt", "em", "font", "h1", "h2", "h3", "h4", "h5", "h6", "i", "ins", "kbd", "li", "nolink", "ol", "p", "pre", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "video", "audio", "source", "track", "section", "article", "aside", "figure", "figcaption", "header", "footer", "nav", "main"]
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "address",
+        "b",
+        "bdo",
+        "big",
+        "blockquote",
+        "caption",
+        "center",
+        "cite",
+        "code",
+        "colgroup",
+        "dd",
+        "del",
+        "dfn",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "font",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "i",
+        "ins",
+        "kbd",
+        "li",
+        "nolink",
+        "ol",
+        "p",
+        "pre",
+        "q",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "tt",
+        "u",
+        "ul",
+        "var",
+        "video",
+        "audio",
+        "source",
+        "track",
+        "section",
+        "article",
+        "aside",
+        "figure",
+        "figcaption",
+        "header",
+        "footer",
+        "nav",
+        "main",
+    ]
 )
 _DROPPED_WITH_CONTENT = frozenset({"script", "style"})
 _ATTRIBUTES: dict[str, frozenset[str]] = {
-    "a": frozenset({"href", "name", "rel", "target"}),
+    "a": frozenset({"href", "name", "target"}),
     "img": frozenset({"src", "alt", "width", "height"}),
     "td": frozenset({"colspan", "rowspan", "align", "valign"}),
     "th": frozenset({"colspan", "rowspan", "align", "valign", "scope"}),
@@ -25,7 +94,9 @@ _ATTRIBUTES: dict[str, frozenset[str]] = {
     "table": frozenset({"border", "cellpadding", "cellspacing", "width", "summary"}),
 }
 _COMMON = frozenset({"class", "style", "title", "lang", "dir", "id"})
-_SCHEMES = re.compile(r"(?:https?|ftp|mailto|tel|irc|nntp|news|rtsp|rtmp|teamspeak|gopher|mms|sip|xmpp):|[^:]*\Z", re.IGNORECASE)
+_SCHEMES = re.compile(
+    r"(?:https?|ftp|mailto|tel|irc|nntp|news|rtsp|rtmp|teamspeak|gopher|mms|sip|xmpp):|[^:]*\Z", re.IGNORECASE
+)
 
 
 class _Cleaner(HTMLParser):
@@ -46,6 +117,12 @@ class _Cleaner(HTMLParser):
             for name, value in attrs
             if name in allowed and (name not in {"href", "src"} or _SCHEMES.match(value or ""))
         )
+        names = {name for name, _ in attrs}
+        if tag == "a" and ("target", "_blank") in attrs:
+            kept += ' rel="noreferrer noopener"'
+        if tag == "img" and "alt" not in names:
+            source = dict(attrs).get("src") or ""
+            kept += f' alt="{escape(source.rsplit("/", 1)[-1])}"'
         if tag in _VOID:
             self.parts.append(f"<{tag}{kept} />")
             return
@@ -95,11 +172,17 @@ def format_text(text: str, text_format: int) -> str:
         escaped = php.html_escape(text).replace("'", "&#039;")
         return _breaks(escaped.replace("  ", "&nbsp; "))
     if text_format == FORMAT_MOODLE:
-        return clean_html(_breaks(text))
+        return clean_html(_breaks(_tightened(text)))
     if text_format == FORMAT_MARKDOWN:
         paragraphs = [part for part in re.split(r"\n{2,}", text.strip("\n")) if part]
         return clean_html("\n\n".join(f"<p>{part}</p>" for part in paragraphs) + "\n")
     return clean_html(text)
+
+
+def _tightened(text: str) -> str:
+    """Blanks between tags and line ends beside tags go before line ends become breaks."""
+    text = re.sub(r">\s+<", "><", text)
+    return re.sub(r">[\n\r]", "> ", re.sub(r"[\n\r]<", " <", text))
 
 
 def _breaks(text: str) -> str:
@@ -107,5 +190,6 @@ def _breaks(text: str) -> str:
 
 
 def format_string(text: str) -> str:
-    """A short text for display: tags gone, lone ampersands escaped."""
-    return php.strip_tags(re.sub(r"&(?!#?[a-zA-Z0-9]{1,8};)", "&amp;", text))
+    """A short text for display: tags gone, lone ampersands and angle brackets escaped."""
+    escaped = re.sub(r"&(?![a-zA-Z0-9#]{1,8};)", "&amp;", text)
+    return php.strip_tags(escaped).replace("<", "&lt;").replace(">", "&gt;")

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import md5
+from typing import TypeAlias
 
 from tests.standins.moodle.access import Contexts, Rights
 from tests.standins.moodle.collation import MARIADB, Flavour
@@ -22,6 +23,9 @@ from tests.standins.moodle.records import (
     Token,
     User,
 )
+
+Row: TypeAlias = tuple[User | None, Cohort | None]
+"""A row of a report, before its columns are taken from it."""
 
 
 @dataclass(slots=True)
@@ -72,6 +76,8 @@ class Site:
     reports: dict[int, Report] = field(default_factory=dict)
     report_filters: dict[tuple[int, int], dict[str, object]] = field(default_factory=dict)
     """Stored filter values by (user, report)."""
+    sorted_users: dict[int, tuple[int, list[Row]]] = field(default_factory=dict)
+    """Users in the order of a report, with the version of the user table that they were taken from."""
     totals: Counter[str] = field(default_factory=Counter)
     """Units of committed work: members ``added``, ``removed``, removals of non-members (``phantom``) ..."""
     users: Directory = field(init=False)
@@ -112,6 +118,26 @@ class Site:
                 profile=dict(profile or {}),
             )
             return self.users.add(user)
+
+    def update_user(
+        self,
+        userid: int,
+        *,
+        profile: Mapping[str, str] | None = None,
+        idnumber: str | None = None,
+        email: str | None = None,
+        suspended: bool | None = None,
+    ) -> None:
+        """Change what is given; profile fields that are not named stay."""
+        with self.tables.lock:
+            user = self.users.get(userid)
+            if user is None:
+                raise KeyError(userid)
+            user.profile.update(profile or {})
+            user.idnumber = user.idnumber if idnumber is None else idnumber
+            user.email = user.email if email is None else email
+            user.suspended = user.suspended if suspended is None else suspended
+            self.users.changed()
 
     def delete_user(self, userid: int) -> None:
         """As the Moodle page does: memberships go without member-removed events."""

@@ -9,10 +9,26 @@ from tests.standins.moodle.collation import like_escape, sort_key
 from tests.standins.moodle.descriptions import Many, Need, Scalar, Struct
 from tests.standins.moodle.errors import coding_error, invalid_parameter, missing_capability
 from tests.standins.moodle.functions.shape import described
-from tests.standins.moodle.records import LEVEL_COURSECAT, LEVEL_SYSTEM, Cohort, Context
+from tests.standins.moodle.records import (
+    LEVEL_BLOCK,
+    LEVEL_COURSE,
+    LEVEL_COURSECAT,
+    LEVEL_MODULE,
+    LEVEL_SYSTEM,
+    LEVEL_USER,
+    Cohort,
+    Context,
+)
 
-_LEVELS = {"system": LEVEL_SYSTEM, "coursecat": LEVEL_COURSECAT, "10": LEVEL_SYSTEM, "40": LEVEL_COURSECAT}
-_OTHER_LEVELS = frozenset({"user", "course", "module", "block", "30", "50", "70", "80"})
+_LEVELS = {
+    "system": LEVEL_SYSTEM,
+    "user": LEVEL_USER,
+    "coursecat": LEVEL_COURSECAT,
+    "course": LEVEL_COURSE,
+    "module": LEVEL_MODULE,
+    "block": LEVEL_BLOCK,
+}
+_BY_NUMBER = {str(level): level for level in _LEVELS.values()}
 
 
 def get_cohorts(call: Call, parameters: dict[str, Any]) -> list[dict[str, Any]]:
@@ -71,14 +87,25 @@ def _context(call: Call, given: dict[str, Any]) -> Context | None:
     level = given["contextlevel"]
     if php.is_empty(level):
         raise invalid_parameter("Missing parameters, please provide either context level with instance id or contextid")
-    if level in _OTHER_LEVELS:
-        return None
-    if level not in _LEVELS:
+    number = _LEVELS.get(level) or _BY_NUMBER.get(level)
+    if number is None:
         raise invalid_parameter(f"Invalid context level = {level}")
-    if _LEVELS[level] == LEVEL_SYSTEM:
+    return _context_at(call, number, given["instanceid"])
+
+
+def _context_at(call: Call, level: int, instance: int) -> Context | None:
+    """Modules and blocks are not held here, so none is ever found."""
+    contexts = call.site.contexts
+    if level == LEVEL_SYSTEM:
         return contexts.system
-    category = contexts.categories.get(given["instanceid"])
-    return None if category is None else contexts[category.contextid]
+    if level == LEVEL_COURSECAT:
+        category = contexts.categories.get(instance)
+        return None if category is None else contexts[category.contextid]
+    if level == LEVEL_COURSE:
+        return contexts.front_page if instance == contexts.front_page.instance else None
+    if level == LEVEL_USER and call.site.users.get(instance) is not None:
+        return Context(0, LEVEL_USER, instance, (0, *contexts.system.path))
+    return None
 
 
 def _matching(call: Call, query: str) -> list[Cohort]:

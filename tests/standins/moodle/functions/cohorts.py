@@ -5,7 +5,7 @@ from typing import Any
 from tests.standins.moodle import events, php
 from tests.standins.moodle.calls import Call, Function
 from tests.standins.moodle.collation import CastError
-from tests.standins.moodle.descriptions import TEXT_FORMAT, Many, Need, Scalar, Struct
+from tests.standins.moodle.descriptions import TEXT_FORMAT, Description, Many, Need, Scalar, Struct
 from tests.standins.moodle.errors import (
     MoodleError,
     invalid_parameter,
@@ -23,7 +23,7 @@ _COLUMNS = ("name", "idnumber", "description", "descriptionformat", "visible")
 
 _CATEGORY = Struct({"type": Scalar("text"), "value": Scalar("raw")})
 _CUSTOM_FIELDS = Many(Struct({"shortname": Scalar("alphanumext"), "value": Scalar("raw")}), Need.OPTIONAL)
-_FIELDS = {
+_FIELDS: dict[str, Description] = {
     "categorytype": _CATEGORY,
     "name": Scalar("raw"),
     "idnumber": Scalar("raw"),

@@ -22,9 +22,21 @@ def member_removed(call: Call, cohortid: int, userid: int, *, was_member: bool) 
         return
     for link in _links(call, cohortid):
         number = call.site.tables.next_enrolment_id
-        _record(call, link, "role_unassigned", "d", ("role", link.roleid), userid, _role(link, number))
-        other = {"userenrolment": {"userid": str(userid), "enrolid": str(link.enrolid)}, "enrol": "cohort"}
+        role = _role(link, number) | {"id": str(number + ROLE_OFFSET)}
+        _record(call, link, "role_unassigned", "d", ("role", link.roleid), userid, role)
+        other = {"userenrolment": _enrolment(call, link, number, userid), "enrol": "cohort"}
         _record(call, link, "user_enrolment_deleted", "d", ("user_enrolments", number), userid, other)
+
+
+def _enrolment(call: Call, link: CourseLink, number: int, userid: int) -> dict[str, object]:
+    """The row that is gone, as its event tells it."""
+    now = str(int(call.transaction.now))
+    row: dict[str, object] = {"id": str(number), "status": "0", "enrolid": str(link.enrolid), "userid": str(userid)}
+    row |= {"timestart": "0", "timeend": "0", "modifierid": str(call.user.id)}
+    row |= {"timecreated": now, "timemodified": now}
+    others = [other for other in call.site.tables.links if other.courseid == link.courseid and other is not link]
+    still = any(userid in call.site.tables.members[other.cohortid] for other in others)
+    return row | {"courseid": str(link.courseid), "enrol": "cohort", "lastenrol": not still}
 
 
 def _links(call: Call, cohortid: int) -> list[CourseLink]:

@@ -80,6 +80,8 @@ def insert_member(call: Call, cohort: Cohort, userid: int) -> None:
     try:
         call.transaction.add_member(cohort.id, userid)
     except DuplicateMemberError as error:
+        if call.transaction.looks_again:
+            return
         key = f"Duplicate entry '{cohort.id}-{userid}' for key 'mdl_cohomemb_cohuse_uix'"
         sql = "INSERT INTO mdl_cohort_members (cohortid,userid,timeadded) VALUES(?,?,?)"
         raise write_failed(key, sql, [str(cohort.id), str(userid), int(call.transaction.now)]) from error

@@ -6,7 +6,8 @@ from typing import Any
 from tests.standins.moodle import php
 from tests.standins.moodle.calls import Call
 from tests.standins.moodle.collation import like_escape, sort_key
-from tests.standins.moodle.records import VISIBLE_ALL, VISIBLE_TEACHERS, Cohort, ProfileField, Report, User
+from tests.standins.moodle.records import VISIBLE_ALL, VISIBLE_TEACHERS, ProfileField, Report
+from tests.standins.moodle.site import Row
 
 _GUEST = 1
 _TITLES = {
@@ -17,10 +18,9 @@ _TITLES = {
     "firstname": "First name",
     "lastname": "Last name",
     "email": "Email address",
-    "cohort:idnumber": "ID number",
+    "cohort:idnumber": "Cohort ID",
     "cohort:name": "Name",
 }
-Row = tuple[User | None, Cohort | None]
 
 
 def visible_columns(call: Call, report: Report) -> list[tuple[str, str]]:
@@ -54,13 +54,28 @@ def _sees(call: Call, field: ProfileField) -> bool:
 
 def rows(call: Call, report: Report) -> list[Row]:
     """All rows that pass the caller's stored filters, in the report's order."""
-    found: Iterable[Row] = _users(call) if report.source == "users" else _memberships(call)
+    found = _all_rows(call, report)
     for test in _filters(call, report):
         found = [row for row in found if test(row)]
-    ordered = list(found)
-    if report.sort:
-        ordered.sort(key=lambda row: tuple(sort_key(cell(column, row)) for column in report.sort))
-    return ordered
+    return found
+
+
+def _all_rows(call: Call, report: Report) -> list[Row]:
+    """Rows in order; users sorted by username are kept, since they are read page by page."""
+    site = call.site
+    if report.source == "users" and report.sort == ["username"]:
+        kept = site.sorted_users.get(report.id)
+        if kept is None or kept[0] != site.users.version:
+            kept = (site.users.version, _sorted(report, _users(call)))
+            site.sorted_users[report.id] = kept
+        return kept[1]
+    return _sorted(report, _users(call) if report.source == "users" else _memberships(call))
+
+
+def _sorted(report: Report, found: Iterable[Row]) -> list[Row]:
+    if not report.sort:
+        return list(found)
+    return sorted(found, key=lambda row: tuple(sort_key(cell(column, row)) for column in report.sort))
 
 
 def _users(call: Call) -> Iterator[Row]:

@@ -85,7 +85,13 @@ def _load_cohorts(site: Site, rows: list[Mapping[str, Any]] | None) -> None:
     if rows is None:
         for cohortid, name, idnumber, context, component, visible, members in _STANDARD_COHORTS:
             site.add_cohort(
-                idnumber, name, context=context, component=component, visible=visible, members=members, cohortid=cohortid
+                idnumber,
+                name,
+                context=context,
+                component=component,
+                visible=visible,
+                members=members,
+                cohortid=cohortid,
             )
     for row in rows or ():
         cohort = Cohort(
@@ -163,5 +169,3 @@ def caller_token(site: Site, caller: str | None) -> str:
 
 def host_for(transcript: Transcript) -> str:
     return "10.0.0.1:8081" if "wrong-host" in transcript.text or "host/port differs" in transcript.text else HOST
-
-

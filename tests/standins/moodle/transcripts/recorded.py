@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -92,7 +93,7 @@ def _value(number: int, known: list[str]) -> str:
         raise CannotContinueError(f"no pattern in {known[:3]}")
     stems = {found[1] for found in counted if found}
     digits = [found[2] for found in counted if found]
-    steps = {int(after) - int(before) for before, after in zip(digits, digits[1:], strict=False)}
+    steps = {int(after) - int(before) for before, after in pairwise(digits)}
     if len(stems) != 1 or len(steps) != 1:
         raise CannotContinueError(f"no pattern in {known[:3]}")
     width = len(digits[0]) if digits[0].startswith("0") or len({len(text) for text in digits}) == 1 else 0

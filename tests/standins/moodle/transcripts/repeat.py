@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import islice, permutations, product
 from typing import Any
 
+from tests.standins.moodle.errors import write_failed
 from tests.standins.moodle.front import Opened
 from tests.standins.moodle.service import Service
 from tests.standins.moodle.transcripts.circumstances import caller_token, host_for, service_for
@@ -18,8 +20,8 @@ from tests.standins.moodle.transcripts.recorded import (
 )
 from tests.standins.moodle.web import Request, Response
 
-MOST_SCHEDULES = 2000
-"""Orders of concurrent calls that are tried before they are held to disagree."""
+MOST_COURSES = 1000
+"""Possible courses of concurrent calls that are tried before they are held to disagree."""
 
 
 @dataclass(slots=True)
@@ -130,48 +132,79 @@ def _differences(
 def _repeat_at_once(
     transcript: Transcript, fixture: Mapping[str, Any], requests: Sequence[Request], verdict: Verdict
 ) -> None:
-    """Calls of the same moment: chance decided, so some schedule has to give what was recorded."""
-    verdict.notes.append("sent at the same moment: one of the possible orders has to give what was recorded")
+    """Calls of the same moment: chance decided, so one of the possible courses has to give what was recorded."""
+    verdict.notes.append("sent at the same moment: one of the possible courses has to give what was recorded")
     best: list[str] | None = None
-    for order, overlaps in islice(_schedules(len(requests)), MOST_SCHEDULES):
+    for course in islice(_courses(transcript.exchanges), MOST_COURSES):
         service = service_for(transcript, fixture)
-        responses = _run(service, requests, order, overlaps)
+        responses = _run(service, requests, course)
         differences = _differences(transcript, service, responses, Verdict(transcript.scenario))
         if not differences:
             verdict.differences = []
             return
         if best is None or len(differences) < len(best):
             best = differences
-    verdict.differences = best or ["no schedule tried"]
+    verdict.differences = best or ["no course tried"]
 
 
-def _schedules(count: int) -> Iterator[tuple[tuple[int, ...], tuple[bool, ...]]]:
-    """Orders of the commits, each with who began before anybody had committed."""
-    for order in permutations(range(count)):
-        yield order, (True,) * count
-    for order in permutations(range(count)):
-        for overlaps in product((True, False), repeat=count):
-            if not all(overlaps):
-                yield order, overlaps
+class Part(Enum):
+    """How a call fares beside others of the same moment."""
+
+    OVERLAPS = "began before anybody had committed"
+    FOLLOWS = "began after the commit before it"
+    LOOKS_AGAIN = "began before, but noticed what came meanwhile"
+    DEADLOCK = "was chosen as the victim of a deadlock"
 
 
-def _run(service: Service, requests: Sequence[Request], order: Sequence[int], overlaps: Sequence[bool]) -> list[Response]:
+Course = list[tuple[int, Part]]
+
+
+def _courses(exchanges: Sequence[Mapping[str, Any]]) -> Iterator[Course]:
+    """Orders of the commits with the part of each call; parts that its answer rules out are left out."""
+    choices = [_parts(exchange) for exchange in exchanges]
+    writers = sum(exchange["wsfunction"] in _MEMBER_WRITERS for exchange in exchanges)
+    for parts in product(*choices):
+        if Part.DEADLOCK in parts and writers < 2:
+            continue
+        for order in permutations(range(len(parts))):
+            yield [(number, parts[number]) for number in order]
+
+
+_MEMBER_WRITERS = frozenset({"core_cohort_add_cohort_members", "core_cohort_delete_cohort_members"})
+
+
+def _parts(exchange: Mapping[str, Any]) -> list[Part]:
+    body = exchange["response_body"]
+    failed = isinstance(body, dict) and body.get("errorcode") == "dmlwriteexception"
+    if failed:
+        # A deadlock looks the same as a collision, so it is the last resort, for calls that change members only.
+        changes_members = exchange["wsfunction"] in _MEMBER_WRITERS
+        return [Part.OVERLAPS, Part.DEADLOCK] if changes_members else [Part.OVERLAPS]
+    if exchange["wsfunction"] == "core_cohort_add_cohort_members":
+        return [Part.OVERLAPS, Part.FOLLOWS, Part.LOOKS_AGAIN]
+    return [Part.OVERLAPS, Part.FOLLOWS]
+
+
+def _run(service: Service, requests: Sequence[Request], course: Course) -> list[Response]:
     front, tables = service.front, service.site.tables
     responses: dict[int, Response] = {}
-    opened: dict[int, tuple[Opened, int]] = {}
-    for number in order:
-        if not overlaps[number]:
-            continue
-        call = front.open(requests[number])
-        if isinstance(call, Opened):
-            opened[number] = (call, tables.begin())
-        else:
-            responses[number] = call.response
-    for number in order:
-        if number in opened:
-            call_now, snapshot = opened[number]
-            responses[number] = front.perform(call_now, snapshot).response
-            tables.end(snapshot)
-        elif number not in responses:
+    opened: dict[int, Opened] = {}
+    snapshot = tables.begin()
+    for number, part in course:
+        if part is not Part.FOLLOWS:
+            call = front.open(requests[number])
+            if isinstance(call, Opened):
+                opened[number] = call
+            else:
+                responses[number] = call.response
+    for number, part in course:
+        if part is Part.FOLLOWS:
             responses[number] = front.answer(requests[number]).response
+        elif part is Part.DEADLOCK and number in opened:
+            error = write_failed("Deadlock found when trying to get lock; try restarting transaction", "", [])
+            responses[number] = front.refuse(opened[number], error).response
+        elif number in opened:
+            again = part is Part.LOOKS_AGAIN
+            responses[number] = front.perform(opened[number], snapshot, looks_again=again).response
+    tables.end(snapshot)
     return [responses[number] for number in range(len(requests))]
