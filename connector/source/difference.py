@@ -124,8 +124,8 @@ class _Student:
         self.additions = [
             record for cohort in sorted(desired.memberships) if (record := self._support(cohort)) is not None
         ]
-        own = {cohort for cohort, held in self._held.items() if seen.source in held.sources}
-        gone = own - desired.memberships.keys()
+        self._own = {cohort for cohort, held in self._held.items() if seen.source in held.sources}
+        gone = self._own - desired.memberships.keys()
         stated = {} if desired.unknown else {c: cause for c in gone if (cause := self._stated(c)) is not None}
         self.removals = [
             withdrawal(self._held[cohort], student, cohort, stated[cohort], seen, self.entered)
@@ -178,7 +178,8 @@ class _Student:
         changed = []
         own = next((s for s in self._known_suspects if s.source == self._seen.source), None)
         settled = self._desired.memberships.keys() | {record.cohort for record in self.removals}
-        kept = [self._with_siblings(s) for s in (own.missing if own is not None else ()) if s.cohort not in settled]
+        open_ = self._own - settled  # a membership that the source no longer supports is suspected no longer
+        kept = [self._with_siblings(s) for s in (own.missing if own is not None else ()) if s.cohort in open_]
         fresh = [
             Suspect(cohort, self._seen.at, Cause.DELETED, None, tuple(self.entered))
             for cohort in sorted(absent - {s.cohort for s in kept})
@@ -188,10 +189,8 @@ class _Student:
         now = Suspects(self._seen.source, self._student, (*kept, *fresh))
         if now.missing != (own.missing if own is not None else ()):
             changed.append(now)
-        for other in self._known_suspects:
-            if other.source != self._seen.source and self.entered:
-                changed.append(replace(other, missing=tuple(self._with_siblings(s) for s in other.missing)))
-        return changed
+        others = [s for s in self._known_suspects if s.source != self._seen.source] if self.entered else []
+        return changed + [replace(o, missing=tuple(self._with_siblings(s) for s in o.missing)) for o in others]
 
     def _with_siblings(self, suspect: Suspect) -> Suspect:
         """With the cohorts that the student has entered since."""

@@ -193,7 +193,7 @@ class RowMapping:
                 found = fault
             self._cohorts[values] = found
         if isinstance(found, Unmappable):
-            raise found
+            raise Unmappable(found.column, found.reason, found.value)  # a new one: raising adds to its traceback
         return found
 
     def _describe(self, row: Row) -> tuple[Cohort, bool]:

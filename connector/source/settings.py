@@ -173,7 +173,8 @@ class SourceSettings(Section):
     """Its password. A refused one is tried once, so that the account is not locked; a changed file is tried anew."""
 
     mode: Literal["thin", "thick"] = "thin"
-    """`thick` uses Oracle's client libraries, for what the thin driver cannot do, such as native network encryption."""
+    """`thick` uses Oracle's client libraries, for what the thin driver cannot do, such as native network encryption. One
+    source in this mode puts all sources of the process in it."""
 
     lib_dir: Path | None = None
     """Folder of Oracle's client libraries, for `thick`. Absent: where the system finds them."""
@@ -204,7 +205,10 @@ class SourceSettings(Section):
     """Longest time for a log-on."""
 
     call_timeout: Duration = timedelta(seconds=60)
-    """Longest time for one call of the database, in polls and in snapshots."""
+    """Longest time for one call of the database."""
+
+    snapshot_timeout: Duration = timedelta(minutes=15)
+    """Longest time for one call of a snapshot; the first one waits until the database has sorted all rows."""
 
     fetch_rows: Annotated[int, Field(ge=10, le=10_000)] = 1000
     """Rows per network round trip."""

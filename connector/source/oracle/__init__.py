@@ -1,0 +1,1 @@
+"""Oracle, with nothing but SELECT; the only place that talks to the driver."""
