@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connector.runtime.messages import KafkaMessage, message
+from connector.runtime.messages import CliMessage, message
 from connector.runtime.telemetry.logs import Log, start_logging
 from connector.runtime.telemetry.tracing import TraceContext
 
@@ -53,11 +53,11 @@ def test_a_line_has_an_event_its_keys_and_the_trace(stream: io.StringIO) -> None
 
 def test_a_message_is_logged_with_its_code(stream: io.StringIO) -> None:
     """Whoever greps for a code finds the line."""
-    Log("kafka").warning("topic.missing", message=message(KafkaMessage.TOPIC_MISSING, topics="t"))
+    Log("x").warning("role.died", message=message(CliMessage.ROLE_DIED, role="poll", reason="r"))
     (line,) = lines(stream)
 
-    assert line["code"] == "CS3003"
-    assert line["message"].startswith("The topic t does not exist. Create it")
+    assert line["code"] == "CS6003"
+    assert line["message"].startswith('The role "poll" stopped: r. The whole')
 
 
 def test_levels_are_respected(stream: io.StringIO) -> None:

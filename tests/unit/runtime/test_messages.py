@@ -10,11 +10,16 @@ from pathlib import Path
 import pytest
 
 from connector.runtime.locale import __name__ as locale_package
-from connector.runtime.messages import AREAS, Entry, KafkaMessage, Message, find, message
+from connector.runtime.messages import AREAS, Entry, Message, SettingsMessage, find, message
 from connector.runtime.messages.translation import Translation, read_po, translation_for, write_template
 
 ROOT = Path(__file__).parents[3]
 ENTRIES = [entry for area in AREAS.values() for entry in area]
+
+
+def not_a_sentence(text: str) -> bool:
+    """It ends in a full stop, a question mark, what is filled in, or a command to type."""
+    return text[-1] not in ".?})"
 
 
 def test_codes_are_unique_and_in_the_range_of_their_area() -> None:
@@ -28,33 +33,33 @@ def test_codes_are_unique_and_in_the_range_of_their_area() -> None:
 
 def test_a_text_is_a_sentence_and_a_fix_too() -> None:
     """Messages are for people."""
-    assert [e.code for e in ENTRIES if not re.fullmatch(r".*[.?]", e.text)] == []
-    assert [e.code for e in ENTRIES if e.fix and not re.search(r"[.?}]$|> \{path\}\"\.$", e.fix)] == []
+    assert [e.code for e in ENTRIES if not_a_sentence(e.text)] == []
+    assert [e.code for e in ENTRIES if e.fix and not_a_sentence(e.fix)] == []
 
 
 def test_a_message_is_filled() -> None:
     """Text and fix share their parameters, which are text."""
-    made = message(KafkaMessage.TOPIC_WRONG, topic="t", found=3, wanted=12)
+    made = message(SettingsMessage.FILE_MISSING, path=Path("a.toml"))
 
     assert (made.code, made.text, made.fix) == (
-        "CS3004",
-        "t has 3 partitions where the settings say 12; those of a keyed topic cannot be changed.",
-        "Set kafka.partitions to 3, or use another kafka.topic_prefix and run a snapshot.",
+        "CS1001",
+        "The settings file a.toml does not exist.",
+        'Name it with --config, or write one: "cohortstream config example > a.toml".',
     )
-    assert made.parameters["found"] == "3"
+    assert made.parameters == {"path": "a.toml"}
 
 
-@pytest.mark.parametrize("parameters", [{}, {"topics": "t", "more": 1}, {"topik": "t"}])
+@pytest.mark.parametrize("parameters", [{}, {"path": "t", "more": 1}, {"paht": "t"}])
 def test_a_message_with_wrong_parameters_is_a_fault_of_the_program(parameters: dict[str, object]) -> None:
     """Nothing is left open and nothing is lost."""
-    with pytest.raises(TypeError, match="wants topics"):
-        message(KafkaMessage.TOPIC_MISSING, **parameters)
+    with pytest.raises(TypeError, match="wants path"):
+        message(SettingsMessage.FILE_MISSING, **parameters)
 
 
 def test_an_entry_is_found_by_its_code() -> None:
     """An alert carries the code; one of a later release is not known."""
-    assert find("CS3003") is KafkaMessage.TOPIC_MISSING
-    assert find("CS3999") is None
+    assert find("CS1001") is SettingsMessage.FILE_MISSING
+    assert find("CS1999") is None
 
 
 def _calls() -> Iterator[tuple[str, str, str, set[str] | None]]:
@@ -100,7 +105,7 @@ def test_a_translation_is_one_file() -> None:
 
 def test_an_incomplete_translation_falls_back_to_english() -> None:
     """Missing, empty, fuzzy and wrongly filled translations show the original."""
-    made = message(KafkaMessage.TOPIC_MISSING, topics="t")
+    made = message(SettingsMessage.FILE_MISSING, path="t")
     fuzzy = f'#, fuzzy\nmsgid "{made.entry.text}"\nmsgstr "wrong"\n'
 
     assert made.text == Translation().text(made)

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from connector.commands.reference import prometheus_name
 from connector.runtime.errors import Halted
-from connector.runtime.messages import ConsumerMessage, message
+from connector.runtime.messages import CliMessage, message
 from connector.runtime.settings import Secret
 from connector.runtime.telemetry import Count, Gauge, Histogram, TelemetrySettings, TraceContext, start_telemetry
 from connector.runtime.telemetry.otel_metrics import OtelMetrics
@@ -131,11 +131,11 @@ def test_a_failed_span_tells_type_or_code_and_no_text() -> None:
     with pytest.raises(KeyError), exported.tracer.span("foreign"):
         raise KeyError("Rossi, Mario")
     with pytest.raises(Halted), exported.tracer.span("ours"):
-        raise Halted(message(ConsumerMessage.TOO_MANY_FAULTS, count=3, stage="apply"))
+        raise Halted(message(CliMessage.UNEXPECTED, reason="r"))
 
     assert exported["foreign"].status.description == "KeyError"  # type: ignore[attr-defined]
     assert exported["foreign"].events == ()  # type: ignore[attr-defined]
-    assert exported["ours"].status.description == "CS5002"  # type: ignore[attr-defined]
+    assert exported["ours"].status.description == "CS6001"  # type: ignore[attr-defined]
 
 
 def test_without_an_exporter_nothing_is_recorded_but_ids_flow() -> None:
