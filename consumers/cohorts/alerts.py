@@ -1,0 +1,86 @@
+"""What a person should know: alerts that are raised once, renewed when they change, and cleared when it is over."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from connector.runtime.messages import Message
+from consumers.cohorts import messages
+from consumers.cohorts.desk import Desk
+from schemas.records import Alert, AlertState
+
+_EVERY = timedelta(seconds=5)
+"""How often standing counts are looked at; alerts about faults go out at once."""
+_PARKED_STEP = 2.0
+"""A count that is told again must have grown by this factor, or have gone back to nothing."""
+
+
+class Alerts:
+    """Compares how things stand with what was last told."""
+
+    def __init__(self, desk: Desk, sink: str) -> None:
+        self._desk, self._sink = desk, sink
+        self._told: dict[str, Message] = {}
+        self._counted: dict[str, int] = {}
+        self._next: datetime | None = None
+
+    def look(self, now: datetime, directory_fault: Message | None) -> None:
+        """Tell what has changed."""
+        cause = self._desk.pause.cause
+        self._say("paused", None if cause is None else messages.paused(cause), now)
+        self._say("directory", None if directory_fault is None else messages.directory_silent(directory_fault), now)
+        if self._next is not None and now < self._next:
+            return
+        self._next = now + _EVERY
+        self._count(now)
+
+    def tell(self, about: str, message: Message, now: datetime) -> None:
+        """Raise an alert that only a person clears."""
+        self._say(about, message, now)
+
+    def _count(self, now: datetime) -> None:
+        counts: dict[tuple[str, str], int] = {}
+        for store in self._desk.ledger.stores():
+            for key, n in store.counts().items():
+                counts[key] = counts.get(key, 0) + n
+        self._desk.witness.stands(counts, len(self._desk.ledger.owned))
+        held = sum(n for (status, _), n in counts.items() if status == "held")
+        limit = self._desk.settings.removal_limit
+        self._grown("held", held, messages.removals_held(held, limit), now)
+        reasons = {reason for status, reason in counts if status == "parked"}
+        known = {key.removeprefix("parked.") for key in self._counted if key.startswith("parked.")}
+        for reason in sorted(reasons | known):
+            n = counts.get(("parked", reason), 0)
+            self._grown(f"parked.{reason}", n, messages.parked(n, reason), now)
+
+    def _grown(self, about: str, count: int, message: Message, now: datetime) -> None:
+        """Tell of a count when it begins, when it has doubled, and when it is over."""
+        told = self._counted.get(about, 0)
+        if count and count < told * _PARKED_STEP:
+            return
+        if count == told:
+            return
+        self._counted[about] = count
+        self._say(about, message if count else None, now)
+
+    def _say(self, about: str, message: Message | None, now: datetime) -> None:
+        last = self._told.get(about)
+        if message == last:
+            return
+        if message is None:
+            assert last is not None
+            del self._told[about]
+        else:
+            self._told[about] = message
+        spoken = message or last
+        assert spoken is not None
+        self._desk.ledger.tell(
+            Alert(
+                key=f"{self._sink}.{about}",
+                state=AlertState.CLEARED if message is None else AlertState.RAISED,
+                code=spoken.code,
+                role="consume",
+                at=now,
+                parameters=dict(spoken.parameters),
+            )
+        )

@@ -1,0 +1,186 @@
+"""Putting the consumer together: pure parts and steps first, then the real broker around them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from connector.runtime.clock import Clock
+from connector.runtime.kafka.connection import Connection
+from connector.runtime.kafka.group import SESSION_TIMEOUT
+from connector.runtime.kafka.producer import TransactionalProducer
+from connector.runtime.kafka.topics import Topics, topic_id
+from connector.runtime.telemetry import Labelled, Metrics, Pseudonym, Tracer
+from consumers.cohorts.additions import Additions
+from consumers.cohorts.alerts import Alerts
+from consumers.cohorts.backlog import Backlog
+from consumers.cohorts.calls import Reader, Writer
+from consumers.cohorts.creations import Creations
+from consumers.cohorts.crew import Crew, Executor
+from consumers.cohorts.desk import Desk, LeaseTerm
+from consumers.cohorts.guard import RunBudget
+from consumers.cohorts.inbox import KafkaInbox
+from consumers.cohorts.intake import Intake
+from consumers.cohorts.ledger import Ledger, Log
+from consumers.cohorts.log import KafkaLog, KafkaRestorer
+from consumers.cohorts.loop import Consumer
+from consumers.cohorts.pause import Pause
+from consumers.cohorts.rechecks import Rechecks
+from consumers.cohorts.removals import Removals
+from consumers.cohorts.roll import AccountSource, Roll
+from consumers.cohorts.settings import SinkSettings
+from consumers.cohorts.students import Students
+from consumers.cohorts.tenancy import Tenancy
+from consumers.cohorts.witness import Witness
+from schemas.codec import Codec
+from schemas.records import CohortEntry, LedgerEntry
+
+LEASE = SESSION_TIMEOUT / 3
+"""Seconds after a commit in which calls may be sent."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Moodle, as the consumer uses it."""
+
+    reader: Reader
+    writer: Writer
+    directory: AccountSource
+    max_input_vars: int
+    """Form fields that the server takes, from the settings or probed."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What decides time, threads and telemetry."""
+
+    clock: Clock
+    executor: Executor
+    """Needs ``settings.calls_at_once`` + 1 threads."""
+    metrics: Metrics
+    tracer: Tracer
+    pseudonym: Pseudonym
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """The consumer without a broker."""
+
+    consumer: Consumer
+    desk: Desk
+    ledger: Ledger
+
+
+def assemble(
+    sink: str,
+    settings: SinkSettings,
+    site: Site,
+    around: Surroundings,
+    codec: Codec,
+    log: Log,
+    partitions: int,
+    run: str,
+) -> Assembled:
+    """The consumer over any log."""
+    watched: list[Consumer] = []
+
+    def watch(entry: LedgerEntry | CohortEntry) -> None:
+        watched[0].watch(entry)
+
+    ledger = Ledger(log, partitions, watch)
+    desk = Desk(
+        ledger=ledger,
+        backlog=Backlog(),
+        crew=Crew(around.executor, settings.calls_at_once),
+        pause=Pause(around.clock),
+        roll=Roll(around.clock),
+        lease=LeaseTerm(around.clock, LEASE),
+        witness=Witness(Labelled(around.metrics, sink=sink), around.tracer, around.pseudonym),
+        clock=around.clock,
+        settings=settings,
+        run=run,
+    )
+    seconds, rows = settings.moodle.call_seconds.total_seconds(), settings.moodle.max_rows
+    rechecks = Rechecks(desk, site.reader)
+    consumer = Consumer(
+        desk,
+        Intake(desk, rechecks, codec),
+        Creations(desk, site.reader, site.writer),
+        Additions(desk, site.writer, Additions.limits(seconds, site.max_input_vars, rows)),
+        Removals(
+            desk,
+            site.reader,
+            site.writer,
+            RunBudget(settings.removal_limit),
+            Removals.limits(seconds, site.max_input_vars, rows),
+        ),
+        rechecks,
+        Students(desk, site.directory),
+        Alerts(desk, sink),
+    )
+    watched.append(consumer)
+    return Assembled(consumer, desk, ledger)
+
+
+class CohortConsumer:
+    """The consumer on the real broker: ``run_once`` again and again, then ``close``.
+
+    After a ``KafkaFault`` it is of no more use: ``abandon`` it and make a new one, which goes on from the ledger topic.
+    """
+
+    def __init__(
+        self,
+        sink: str,
+        settings: SinkSettings,
+        connection: Connection,
+        codec: Codec,
+        site: Site,
+        around: Surroundings,
+    ) -> None:
+        """Joins the group ``cohortstream.<sink>``. The topics must exist.
+
+        Raises:
+            KafkaFault: the broker cannot be used.
+        """
+        topics = Topics(connection.settings.topic_prefix, sink)
+        self.run = uuid.uuid4().hex[:12]
+        self._producer = TransactionalProducer(connection, f"cohortstream.{sink}.{self.run}")
+        self._producer.initialise()
+        log = KafkaLog(self._producer, topics, codec, lambda: self._inbox.group)
+        parts = assemble(sink, settings, site, around, codec, log, connection.settings.partitions, self.run)
+        self._consumer, self._desk = parts.consumer, parts.desk
+        identity = topic_id(connection, topics.ledger)
+        restorer = KafkaRestorer(connection, topics, codec, around.clock, settings.state_directory, identity)
+        tenancy = Tenancy(
+            parts.desk,
+            parts.consumer,
+            restorer,
+            topic_id(connection, topics.memberships),
+            parts.consumer.commit,
+        )
+        self._inbox = KafkaInbox(connection, topics, f"cohortstream.{sink}", tenancy, parts.ledger)
+
+    def run_once(self) -> None:
+        """One turn; see ``Consumer.run_once``."""
+        self._consumer.run_once(self._inbox)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing can be done now."""
+        return self._consumer.idle
+
+    @property
+    def owned(self) -> frozenset[int]:
+        """Partitions that are ours."""
+        return self._desk.ledger.owned
+
+    def close(self) -> None:
+        """Finish what is under way, commit, write clean markers, leave the group."""
+        self._inbox.close()
+        self._producer.close()
+
+    def abandon(self) -> None:
+        """Leave without writing anything; the group notices."""
+        self._desk.lease.end()
+        self._desk.ledger.drop(self._desk.ledger.owned)
+        self._inbox.close()

@@ -1,0 +1,217 @@
+"""The cohort consumer: from the topic to Moodle.
+
+One turn: take in what has arrived, hear what calls have brought, prepare what the plan and the guard allow, commit, and
+send. Calls run beside the loop, so that the next rows are decoded and planned while Moodle works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from connector.runtime.kafka.reading import Message
+from consumers.cohorts import messages, transitions
+from consumers.cohorts.additions import Additions
+from consumers.cohorts.alerts import Alerts
+from consumers.cohorts.creations import Creations
+from consumers.cohorts.desk import Desk
+from consumers.cohorts.intake import Intake
+from consumers.cohorts.reasons import Reason
+from consumers.cohorts.rechecks import Rechecks
+from consumers.cohorts.removals import Removals
+from consumers.cohorts.students import Students
+from schemas.records import CohortEntry, EntryStatus, LedgerEntry
+
+_IDLE, _BUSY = 0.05, 0.01
+"""Seconds to wait for records: with nothing under way, and while calls are under way."""
+_ADDITIONS_IN_A_ROW = 4
+"""Calls that may add before removals and rechecks have their turn again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What a poll brought."""
+
+    messages: Sequence[Message] = ()
+    """Of the memberships topic."""
+    commands: Sequence[Message] = ()
+    """Of the commands topic."""
+
+
+class Inbox(Protocol):
+    """The topics, as a member of the group. Partitions come and go within ``poll``."""
+
+    def poll(self, limit: int, timeout: float) -> Arrivals: ...
+
+    def hold(self, *, on: bool) -> None:
+        """Fetch no records of the memberships topic while on; the membership in the group stays alive by ``poll``."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group; partitions are released first."""
+        ...
+
+
+class Consumer:
+    """See the module. ``run_once`` again and again, then ``close``."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        intake: Intake,
+        creations: Creations,
+        additions: Additions,
+        removals: Removals,
+        rechecks: Rechecks,
+        students: Students,
+        alerts: Alerts,
+    ) -> None:
+        self._desk, self._intake, self._alerts = desk, intake, alerts
+        self._creations, self._additions = creations, additions
+        self._removals, self._rechecks, self._students = removals, rechecks, students
+        self._additions_in_a_row = 0
+        self._committed_at = 0.0
+        self._holding = False
+        self._quarantine_looked_at: datetime | None = None
+
+    def run_once(self, inbox: Inbox) -> None:
+        """One turn.
+
+        Raises:
+            KafkaFault: this instance cannot go on; make a new one, which takes up from the ledger topic.
+            Halted: the ledger speaks of another topic; a person must act.
+        """
+        arrivals = inbox.poll(self._desk.settings.poll_records, self._patience())
+        now = self._now()
+        self._intake.take(arrivals.messages, now)
+        self._intake.follow(arrivals.commands, now)
+        self._desk.crew.collect()
+        self._look_after(now)
+        self._offer(now)
+        self._commit_and_launch()
+        self._hold_back(inbox)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way and nothing can be done now: what is left waits for its time, for Moodle or a person."""
+        desk = self._desk
+        return (
+            desk.crew.idle
+            and not (desk.prepared or len(desk.backlog) or self._rechecks.waiting or self._creations.waiting)
+            and not desk.ledger.dirty
+        )
+
+    def watch(self, entry: LedgerEntry | CohortEntry) -> None:
+        """Hear of every entry that is written."""
+        if isinstance(entry, LedgerEntry):
+            self._desk.backlog.note(entry)
+            return
+        self._creations.note(entry)
+        if entry.status is EntryStatus.SETTLED:
+            self._release_members(entry.cohort)
+
+    def resume(self, partition: int, *, blocked_until: datetime | None) -> None:
+        for entry in self._desk.ledger.store(partition).unsettled_cohorts():
+            self._creations.note(entry)
+        if blocked_until is not None:
+            self._removals.blocked_until[partition] = blocked_until
+
+    def forget(self, partitions: frozenset[int]) -> None:
+        def lost(cohort: str) -> bool:
+            return self._desk.ledger.partition_of(cohort) in partitions
+
+        self._removals.forget(partitions)
+        self._rechecks.forget(lost)
+        self._creations.forget(lost)
+
+    def commit(self, clean: frozenset[int] = frozenset()) -> bool:
+        """Commit the ledger; the lease runs anew when it has succeeded."""
+        began = self._desk.clock.monotonic()
+        if not self._desk.ledger.commit(self._now(), clean):
+            return False
+        self._desk.lease.renew(began)
+        self._committed_at = self._desk.clock.monotonic()
+        return True
+
+    def _now(self) -> datetime:
+        """In whole milliseconds, as the ledger keeps it."""
+        now = self._desk.clock.now()
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    def _patience(self) -> float:
+        desk = self._desk
+        if desk.crew.idle:
+            return 0.0 if len(desk.backlog) and desk.pause.open else _IDLE
+        return _BUSY
+
+    def _look_after(self, now: datetime) -> None:
+        """What time brings: ends of quarantines, accounts that have appeared, cohorts that are gone, alerts."""
+        desk = self._desk
+        if self._quarantine_looked_at is None or (now - self._quarantine_looked_at).total_seconds() >= 1:
+            self._quarantine_looked_at = now
+            for store in desk.ledger.stores():
+                for entry in store.quarantined_before(now - desk.settings.moodle_settle):
+                    self._rechecks.ask(entry.cohort, entry.student, now)
+        self._students.offer(now)
+        for cohort in desk.gone:
+            self._close_cohort(cohort, now)
+        desk.gone.clear()
+        if self._intake.overflowing:
+            settings = desk.settings
+            window = f"{settings.dead_letter_window.total_seconds():g} s"
+            self._alerts.tell("deadletters", messages.dead_letters_overflow(settings.dead_letter_limit, window), now)
+        self._alerts.look(now, self._students.fault)
+
+    def _offer(self, now: datetime) -> None:
+        """Prepare calls while slots are free. Additions come first, but not for ever."""
+        while self._desk.free > 0:
+            if self._creations.offer(now):
+                continue
+            steps: tuple[Additions | Removals | Rechecks, ...] = (self._additions, self._removals, self._rechecks)
+            if self._additions_in_a_row >= _ADDITIONS_IN_A_ROW:
+                steps = (*steps[1:], steps[0])
+            offered = next((step for step in steps if step.offer(now)), None)
+            if offered is None:
+                return
+            adds = offered is self._additions and self._additions_in_a_row < _ADDITIONS_IN_A_ROW
+            self._additions_in_a_row = self._additions_in_a_row + 1 if adds else 0
+
+    def _commit_and_launch(self) -> None:
+        """Send what is prepared, after a commit where an intent or the lease wants one; commit outcomes now and then."""
+        desk = self._desk
+        if not desk.ledger.owned:
+            return
+        if desk.prepared:
+            intents = any(call.needs_commit for call in desk.prepared)
+            if (intents or not desk.lease.holds_amply()) and not self.commit():
+                desk.cancel()
+                return
+            desk.launch()
+        since = desk.clock.monotonic() - self._committed_at
+        if desk.ledger.dirty and since >= desk.settings.commit_interval.total_seconds():
+            self.commit()
+
+    def _hold_back(self, inbox: Inbox) -> None:
+        """Leave records on the topic while too many wait here."""
+        waiting, most = len(self._desk.backlog), self._desk.settings.backlog
+        wanted = self._intake.overflowing or waiting > (most // 2 if self._holding else most)
+        if wanted is not self._holding:
+            self._holding = wanted
+            inbox.hold(on=wanted)
+
+    def _release_members(self, cohort: str) -> None:
+        """The cohort can be used: memberships that waited for it go on."""
+        desk, now = self._desk, self._now()
+        for entry in list(desk.ledger.parked_with_cohort(cohort)):
+            desk.ledger.put(transitions.unpark(entry, now, desk.settings.removal_settle))
+            desk.note(entry, "released", now, action="add", reason=entry.reason)
+
+    def _close_cohort(self, cohort: str, now: datetime) -> None:
+        """Moodle has no such cohort any more. It is made anew on command only."""
+        entry = self._desk.ledger.cohort(cohort)
+        if entry is None or entry.reason == Reason.COHORT_GONE:
+            return
+        self._desk.ledger.put_cohort(transitions.park_cohort(entry, Reason.COHORT_GONE, now))
+        self._alerts.tell(f"cohort_gone.{cohort}", messages.cohort_gone(cohort), now)

@@ -1,0 +1,36 @@
+"""The consumer's messages to people."""
+
+from __future__ import annotations
+
+from connector.runtime.messages import ConsumerMessage, Message, message
+
+
+def topic_replaced(partition: int) -> Message:
+    """The memberships topic was deleted and made anew."""
+    return message(ConsumerMessage.TOPIC_REPLACED, partition=partition)
+
+
+def paused(cause: Message) -> Message:
+    """Moodle is at fault."""
+    return message(ConsumerMessage.PAUSED, cause=f"{cause.code} {cause.text}", fix=cause.fix)
+
+
+def directory_silent(cause: Message) -> Message:
+    """Accounts cannot be asked for."""
+    return message(ConsumerMessage.DIRECTORY, cause=f"{cause.code} {cause.text}", fix=cause.fix)
+
+
+def removals_held(count: int, limit: int) -> Message:
+    return message(ConsumerMessage.REMOVALS_HELD, count=count, limit=limit)
+
+
+def parked(count: int, reason: str) -> Message:
+    return message(ConsumerMessage.PARKED, count=count, reason=reason)
+
+
+def dead_letters_overflow(count: int, window: str) -> Message:
+    return message(ConsumerMessage.DEAD_LETTERS_OVERFLOW, count=count, window=window)
+
+
+def cohort_gone(cohort: str) -> Message:
+    return message(ConsumerMessage.COHORT_GONE, cohort=cohort)

@@ -1,0 +1,284 @@
+"""Removing members: only what is due, only who is there, only what the guard lets pass, the intent written first.
+
+A removal takes two calls. The first reads the cohort (and cohorts of siblings that another consumer owns), so that only
+real members are removed; the second removes. The cohort is locked from the first to the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+
+from consumers.cohorts import transitions
+from consumers.cohorts.calls import Reader, Sent, Shown, Writer, read_members, send
+from consumers.cohorts.desk import Desk, Prepared
+from consumers.cohorts.findings import apply_findings
+from consumers.cohorts.guard import Budget, Verdict, guard
+from consumers.cohorts.plan import Plan, Removal, build_plan
+from consumers.cohorts.reasons import Reason
+from consumers.moodle.batches import REMOVE_FIELDS, CallCost, CallLimits, Row, next_call
+from schemas.records import LedgerEntry, Presence
+
+Key = tuple[str, str]
+Answer = Sent[Row, None]
+_AT_ONCE = 500
+"""Removals looked at in one go."""
+_EVERY = timedelta(milliseconds=500)
+"""How often due removals are looked for."""
+_PATIENCE = (timedelta(seconds=2), timedelta(seconds=60))
+"""How soon a removal that waits for its siblings is looked at again: at first, and at most."""
+
+
+class Removals:
+    """Prepares calls that remove, and takes their answers."""
+
+    def __init__(self, desk: Desk, reader: Reader, writer: Writer, budget: Budget, limits: CallLimits) -> None:
+        self._desk, self._reader, self._writer = desk, reader, writer
+        self._limits = limits
+        self._cost = CallCost()
+        self.budget = budget
+        self.blocked_until: dict[int, datetime] = {}
+        """Partitions in which nobody is removed yet, since a call of their former consumer may still arrive."""
+        self._later: dict[Key, tuple[datetime, timedelta]] = {}
+        self._approved: list[Removal] = []
+        self._next_look: datetime | None = None
+
+    @staticmethod
+    def limits(seconds: float, fields: int, rows: int) -> CallLimits:
+        return CallLimits(seconds=seconds, fields=fields, fields_per_row=REMOVE_FIELDS, rows=rows)
+
+    def forget(self, partitions: AbstractSet[int]) -> None:
+        """Partitions are about to be ours no longer."""
+        for partition in partitions:
+            self.blocked_until.pop(partition, None)
+        for removal in list(self._approved):
+            if self._desk.ledger.partition_of(removal.cohort) in partitions:
+                self._withdraw(removal)
+
+    def offer(self, now: datetime) -> bool:
+        """Prepare one call: of removals that the guard let pass, or a read of cohorts with removals due."""
+        if self._approved:
+            return self._remove(now)
+        candidates = self._due(now)
+        if not candidates:
+            return False
+        plan = self._plan(candidates, {}, now)
+        self._settle(plan, now)
+        keys = [(entry.cohort, entry.student) for entry in candidates if entry.cohort in plan.unread]
+        return self._read(keys) if keys else False
+
+    def _due(self, now: datetime) -> list[LedgerEntry]:
+        """Removals whose time has come, in cohorts that are free; not all at once."""
+        if self._next_look is not None and now < self._next_look:
+            return []
+        found: list[LedgerEntry] = []
+        for store in self._desk.ledger.stores():
+            found += islice(filter(lambda entry: self._may(entry, now), store.due(now, _AT_ONCE)), _AT_ONCE)
+        if not found:
+            self._next_look = now + _EVERY
+        cohorts = dict.fromkeys(entry.cohort for entry in found)
+        chosen = set(islice(cohorts, self._desk.settings.recheck_cohorts))
+        return [entry for entry in found if entry.cohort in chosen]
+
+    def _may(self, entry: LedgerEntry, now: datetime) -> bool:
+        blocked = self.blocked_until.get(self._desk.ledger.partition_of(entry.cohort))
+        if self._desk.busy(entry.cohort) or (blocked is not None and now < blocked):
+            return False
+        later = self._later.get((entry.cohort, entry.student))
+        return later is None or now >= later[0]
+
+    def _plan(self, entries: Sequence[LedgerEntry], members: Mapping[str, AbstractSet[int]], now: datetime) -> Plan:
+        desk = self._desk
+        return build_plan(entries, desk.ledger, desk.roll, members, now=now, sibling_wait=desk.settings.sibling_wait)
+
+    def _settle(self, plan: Plan, now: datetime) -> None:
+        """Write down what the plan found, and look again later at what has to wait."""
+        apply_findings(self._desk, plan.findings, now)
+        self._desk.unasked |= plan.unasked
+        for finding in plan.findings:
+            self._later.pop((finding.cohort, finding.student), None)
+        for key in plan.waiting:
+            _, wait = self._later.get(key, (now, _PATIENCE[0]))
+            self._later[key] = (now + wait, min(wait * 2, _PATIENCE[1]))
+
+    def _read(self, keys: Sequence[Key]) -> bool:
+        """Read the cohorts of these removals, and the siblings that are not ours."""
+        desk = self._desk
+        known: dict[str, int] = {}
+        named: set[str] = set()
+        for entry in desk.entries(keys):
+            cohort = desk.ledger.cohort(entry.cohort)
+            if cohort is not None and cohort.moodle_id is not None:
+                known[entry.cohort] = cohort.moodle_id
+                named.update(sibling for sibling in entry.siblings if not desk.ledger.owns(sibling))
+        desk.prepare(
+            Prepared(
+                "removals: read",
+                partial(read_members, self._reader, known, sorted(named)),
+                partial(self._read_done, keys),
+                cancel=lambda: None,
+                cohorts=frozenset(known),
+                needs_commit=False,
+            )
+        )
+        return True
+
+    def _read_done(self, keys: Sequence[Key], shown: Shown | BaseException) -> None:
+        if isinstance(shown, BaseException):
+            raise shown
+        desk, now = self._desk, self._desk.clock.now()
+        desk.heard(shown.failure)
+        self._desk.gone |= shown.gone
+        entries = [entry for entry in desk.entries(keys) if entry.due_at is not None and entry.due_at <= now]
+        plan = self._plan([entry for entry in entries if entry.cohort in shown.members], shown.members, now)
+        self._settle(plan, now)
+        verdict = guard(plan, self.budget)
+        self.budget = verdict.budget
+        self._hold(verdict, now)
+        for removal in verdict.approved.removals:
+            desk.crew.lock([removal.cohort])
+            self._approved.append(removal)
+
+    def _hold(self, verdict: Verdict, now: datetime) -> None:
+        for removal in verdict.held:
+            for entry in self._desk.entries([(removal.cohort, removal.student)]):
+                held = transitions.hold(entry, verdict.reason, now)
+                self._desk.ledger.put(held)
+                self._desk.note(held, "held", now, action="remove", reason=verdict.reason)
+                self._desk.witness.set_aside(held, "held", verdict.reason, now)
+
+    def _remove(self, now: datetime) -> bool:
+        """Write the intents and prepare the call, with those whose word is still the same."""
+        desk = self._desk
+        for removal in list(self._approved):
+            entry = desk.ledger.entry(removal.cohort, removal.student)
+            if entry is None or entry.desired is not Presence.ABSENT or entry.desired_revision != removal.revision:
+                self._withdraw(removal)
+        rows = sorted({Row(removal.cohort_id, removal.user_id) for removal in self._approved})
+        chosen = set(rows[: next_call(rows, self._cost, self._limits)])
+        going = [removal for removal in self._approved if Row(removal.cohort_id, removal.user_id) in chosen]
+        if not going:
+            return False
+        for removal in going:
+            for entry in desk.entries([(removal.cohort, removal.student)]):
+                desk.ledger.put(transitions.quarantine(entry, Reason.REMOVAL_UNKNOWN, removal.user_id, now))
+                desk.note(
+                    entry,
+                    "intent",
+                    now,
+                    action="remove",
+                    cohort_id=removal.cohort_id,
+                    user_id=removal.user_id,
+                    reason=Reason.RELEASED if removal.released else None,
+                )
+        contexts = desk.witness.contexts((removal.cohort, removal.student) for removal in going)
+
+        def remove(rows: Sequence[Row]) -> dict[Row, None]:
+            self._writer.remove_members(rows)
+            return dict.fromkeys(rows)
+
+        def job() -> Answer:
+            with desk.witness.call("moodle remove members", contexts, len(chosen)) as span:
+                sent = send(sorted(chosen), remove, desk.lease.holds, desk.clock)
+                sent.span = span.context
+                if sent.failure is not None:
+                    span.fail(sent.failure.fault.code)
+                return sent
+
+        cohorts = frozenset(removal.cohort for removal in going)
+        desk.prepare(
+            Prepared(
+                "removals",
+                job,
+                partial(self._done, going),
+                cancel=partial(self._not_applied, going),
+                cohorts=cohorts,
+                needs_commit=True,
+            )
+        )
+        for removal in going:
+            self._withdraw(removal)  # the prepared call has locks of its own
+        return True
+
+    def _withdraw(self, removal: Removal) -> None:
+        self._approved.remove(removal)
+        self._desk.crew.unlock([removal.cohort])
+
+    def _done(self, removals: Sequence[Removal], sent: Answer | BaseException) -> None:
+        if isinstance(sent, BaseException):
+            raise sent
+        desk, now = self._desk, self._desk.clock.now()
+        desk.heard(sent.failure, sent.calls)
+        if sent.calls == 1 and sent.failure is None:
+            changed: dict[int, int] = {}
+            for row in sent.done:
+                changed[row.cohort_id] = changed.get(row.cohort_id, 0) + 1
+            self._cost = self._cost.learn(changed, 0, sent.seconds)
+        unknown = set(sent.unknown)
+        gone: list[LedgerEntry] = []
+        for removal in removals:
+            row = Row(removal.cohort_id, removal.user_id)
+            if row in sent.done:
+                gone += self._gone(removal, "ok", now)
+            elif row in sent.refused:
+                self._refused(removal, sent.refused[row].code, now)
+            elif row in unknown:
+                code = sent.failure.fault.code if sent.failure else ""
+                for entry in desk.entries([(removal.cohort, removal.student)]):
+                    desk.ledger.put(transitions.quarantine(entry, Reason.REMOVAL_UNKNOWN, removal.user_id, now))
+                    desk.note(entry, "unknown_outcome", now, action="remove", user_id=removal.user_id, answer=code)
+            else:
+                self._not_applied([removal])
+        if gone and sent.span is not None:
+            desk.witness.applied(gone, "removed", sent.span, sent.began, sent.ended)
+
+    def _gone(self, removal: Removal, answer: str, now: datetime) -> list[LedgerEntry]:
+        """Moodle does not show the user in the cohort any more."""
+        told = []
+        for entry in self._desk.entries([(removal.cohort, removal.student)]):
+            left = transitions.shown(
+                entry,
+                Presence.ABSENT,
+                removal.user_id,
+                now,
+                self._desk.settings.removal_settle,
+                revision=removal.revision,
+            )
+            self._desk.ledger.put(left)
+            self._desk.note(
+                left,
+                "outcome",
+                now,
+                action="remove",
+                cohort_id=removal.cohort_id,
+                revision=removal.revision,
+                answer=answer,
+                trace_id=self._desk.witness.trace_id((removal.cohort, removal.student)),
+            )
+            told.append(left)
+        return told
+
+    def _refused(self, removal: Removal, code: str, now: datetime) -> None:
+        """Moodle refuses this one alone: a deleted account is in no cohort; anything else is for a person."""
+        if code == "invaliduser":
+            self._desk.vanished.add(removal.user_id)
+            self._gone(removal, code, now)
+            return
+        if code == "invalidrecord":
+            self._desk.gone.add(removal.cohort)
+        for entry in self._desk.entries([(removal.cohort, removal.student)]):
+            held = transitions.hold(entry, Reason.ROW_REFUSED, now)
+            self._desk.ledger.put(held)
+            self._desk.note(held, "held", now, action="remove", reason=Reason.ROW_REFUSED, answer=code)
+            self._desk.witness.set_aside(held, "held", Reason.ROW_REFUSED, now)
+
+    def _not_applied(self, removals: Iterable[Removal]) -> None:
+        """The call was not sent, or Moodle has rolled it back: they are due again."""
+        now, settle = self._desk.clock.now(), self._desk.settings.removal_settle
+        for removal in removals:
+            for entry in self._desk.entries([(removal.cohort, removal.student)]):
+                self._desk.ledger.put(transitions.not_applied(entry, now, settle, released=removal.released))
+                self._desk.note(entry, "outcome", now, action="remove", answer="not_applied")

@@ -1,0 +1,65 @@
+"""Which accounts are known here and now: the loop's own copy of a few answers of the directory.
+
+The directory may have to ask Moodle, so it is only ever called from a job. What it answered is kept here for a while, so
+that the plan, which must not wait, can use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
+
+from connector.runtime.clock import Clock
+from consumers.cohorts.plan import Doubt
+from consumers.moodle.resolution import Ambiguous, Found, Resolution
+
+_KEPT = 120.0
+"""Seconds for which an answer is used. An account that moves to another key is rare, and the next addition is right."""
+_MOST = 100_000
+
+
+class AccountSource(Protocol):
+    """What is needed of ``Directory``; may call Moodle."""
+
+    def resolve(self, keys: Collection[str]) -> Mapping[str, Resolution]: ...
+
+    def look_for(self, keys: Collection[str]) -> Mapping[str, Resolution]: ...
+
+    def verify(self, user_ids: Collection[int]) -> None: ...
+
+
+class Roll:
+    """Students whose account was asked for lately."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, tuple[int | Doubt, float]] = {}
+
+    def account_of(self, student: str) -> int | Doubt | None:
+        known = self._known.get(student)
+        if known is None or self._clock.monotonic() > known[1]:
+            return None
+        return known[0]
+
+    def learn(self, answers: Mapping[str, Resolution]) -> None:
+        """Remember what the directory said."""
+        if len(self._known) > _MOST:
+            self._known.clear()
+        until = self._clock.monotonic() + _KEPT
+        for student, resolution in answers.items():
+            self._known[student] = (_account(resolution), until)
+
+    def forget(self, students: Iterable[str]) -> None:
+        """Ask again when they are needed next."""
+        for student in students:
+            self._known.pop(student, None)
+
+
+def _account(resolution: Resolution) -> int | Doubt:
+    match resolution:
+        case Found(user_id=user_id):
+            return user_id
+        case Ambiguous():
+            return Doubt.AMBIGUOUS
+        case _:
+            return Doubt.MISSING

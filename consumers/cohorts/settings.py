@@ -1,0 +1,82 @@
+"""Settings of one sink: a Moodle and how its cohorts are kept."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from connector.runtime.settings import Duration, Section
+from consumers.moodle.settings import DirectorySettings, MoodleSettings
+
+
+class SinkSettings(Section):
+    """One Moodle that receives cohorts. Several may hang on the same topics, each under its own name."""
+
+    moodle: MoodleSettings
+    """The site and how it is called."""
+
+    students: DirectorySettings
+    """How a student of the source is found among Moodle's users."""
+
+    removal_settle: Duration = timedelta(seconds=60)
+    """How long a removal waits before it is done; within it the last word wins. A removal can cost a student their work
+    in a course, so it is slower than an addition on purpose."""
+
+    sibling_wait: Duration = timedelta(hours=1)
+    """How long a removal waits for Moodle to show the cohorts that the student moved to. After that it is held for a
+    person."""
+
+    moodle_settle: Duration = timedelta(minutes=10)
+    """How long after a lost answer Moodle may still carry out the call. So long the rows of that call are not reversed,
+    and a partition that was taken over from a consumer that died removes nobody. Longer than PHP's and the gateway's
+    time limits together."""
+
+    removal_limit: Annotated[int, Field(ge=0)] = 500
+    """Most removals in one run, that is, in the life of one consumer process. Further ones are held until a person lets
+    them pass; additions go on. 0 holds every removal."""
+
+    foreign: Literal["keep"] = "keep"
+    """What happens to members whom no record ever named: they stay."""
+
+    calls_at_once: Annotated[int, Field(ge=1, le=16)] = 2
+    """Calls to Moodle at the same time, never two about one cohort. More than Moodle's processors mostly adds waiting."""
+
+    poll_records: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    """Most records taken from the topic in one turn."""
+
+    backlog: Annotated[int, Field(ge=100)] = 20_000
+    """Memberships that may wait for their call before the topic is left to wait instead. Bounds the memory: about half a
+    kilobyte each."""
+
+    commit_interval: Duration = timedelta(milliseconds=200)
+    """How long outcomes may stand before they are written down with the offsets. Each commit costs 15 to 45 ms."""
+
+    recheck_window: Duration = timedelta(seconds=2)
+    """How long rechecks are collected, so that many keys of one cohort cost one read."""
+
+    recheck_cohorts: Annotated[int, Field(ge=1, le=500)] = 100
+    """Cohorts whose members are read in one call."""
+
+    create_at_once: Annotated[int, Field(ge=1, le=200)] = 50
+    """Cohorts made in one call."""
+
+    cohort_retry: Duration = timedelta(seconds=60)
+    """How often a cohort that cannot be made (category missing, refused) is tried again."""
+
+    parked_retry: Duration = timedelta(seconds=10)
+    """How often the directory is asked about students without an account. It decides itself how often it really looks,
+    see ``students.look_again``."""
+
+    dead_letter_limit: Annotated[int, Field(ge=1)] = 100
+    """Dead letters within ``dead_letter_window`` after which the consumer stops taking records in: the fault is probably
+    ours then, and a backlog is better than a full dead-letter topic."""
+
+    dead_letter_window: Duration = timedelta(minutes=5)
+    """See ``dead_letter_limit``."""
+
+    state_directory: Path = Path("var/state")
+    """Where the local copies of the ledger stand. They are a cache: when lost, they are filled again from the topic. Two
+    consumers on one machine may share it."""

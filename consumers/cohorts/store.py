@@ -1,0 +1,302 @@
+"""The ledger of one partition in a local SQLite file: a cache of the ledger topic, rebuilt and never migrated.
+
+Changes stand in an open SQLite transaction, which ``keep`` ends after the ledger topic has them and ``discard`` forgets.
+So the file never says more than the topic, and a crash leaves it at an earlier, whole state. It remembers up to which
+offset of the ledger topic it speaks; a restart reads on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from schemas.records import CohortEntry, CohortState, EntryStatus, LedgerEntry, Presence
+
+LAYOUT = "1"
+"""Of the tables below. A file of another layout is thrown away and filled from the topic."""
+
+_TABLES = """
+CREATE TABLE entries (
+    cohort TEXT NOT NULL, student TEXT NOT NULL, desired TEXT NOT NULL, desired_revision INTEGER NOT NULL,
+    applied TEXT NOT NULL, applied_revision INTEGER NOT NULL, owned INTEGER NOT NULL, status TEXT NOT NULL,
+    since INTEGER NOT NULL, user_id INTEGER, reason TEXT NOT NULL, due_at INTEGER, siblings TEXT,
+    changed_at INTEGER, cause TEXT NOT NULL, PRIMARY KEY (cohort, student)
+) WITHOUT ROWID;
+CREATE INDEX entries_pending ON entries (reason) WHERE status = 'pending';
+CREATE INDEX entries_due ON entries (due_at) WHERE status = 'due';
+CREATE INDEX entries_held ON entries (reason) WHERE status = 'held';
+CREATE INDEX entries_quarantined ON entries (since) WHERE status = 'quarantined';
+CREATE INDEX entries_parked ON entries (reason, student) WHERE status = 'parked';
+CREATE INDEX entries_parked_students ON entries (student) WHERE status = 'parked';
+CREATE TABLE cohorts (
+    cohort TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, revision INTEGER NOT NULL, status TEXT NOT NULL,
+    since INTEGER NOT NULL, category TEXT, colliding_with TEXT, moodle_id INTEGER, reason TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_PRESENCE = {member.value: member for member in Presence}
+_STATUS = {member.value: member for member in EntryStatus}
+_STATE = {member.value: member for member in CohortState}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_PUT = f"INSERT OR REPLACE INTO entries VALUES ({','.join('?' * 15)})"  # noqa: S608 - only question marks
+_PUT_COHORT = f"INSERT OR REPLACE INTO cohorts VALUES ({','.join('?' * 10)})"  # noqa: S608
+
+
+class Store:
+    """One partition. Not shared between threads, nor between processes: a file in use elsewhere is left alone and a
+    temporary one taken instead.
+    """
+
+    def __init__(self, path: Path | None, identity: str) -> None:
+        """``identity`` names the topics that it caches; a file of other topics is thrown away. None: in memory."""
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._identity = f"{LAYOUT} {identity}"
+        self._database = _memory() if path is None else self._open(path)
+        if self.fact("identity") is None:
+            self.set_fact("identity", self._identity)
+
+    def close(self) -> None:
+        """Forget what was not kept."""
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+        self._database.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def keep(self) -> None:
+        """What was changed since the last time is in the topic now."""
+        self._database.execute("COMMIT")
+        self._database.execute("BEGIN IMMEDIATE")
+
+    def discard(self) -> None:
+        """Forget what was changed since ``keep``."""
+        self._database.execute("ROLLBACK")
+        self._database.execute("BEGIN IMMEDIATE")
+
+    def fact(self, name: str) -> str | None:
+        """A remembered fact."""
+        row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_fact(self, name: str, value: str) -> None:
+        self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def put(self, entry: LedgerEntry) -> None:
+        self._database.execute(
+            _PUT,
+            (
+                entry.cohort,
+                entry.student,
+                entry.desired,
+                entry.desired_revision,
+                entry.applied,
+                entry.applied_revision,
+                entry.owned,
+                entry.status,
+                _ms(entry.since),
+                entry.user_id,
+                entry.reason,
+                _maybe_ms(entry.due_at),
+                json.dumps(entry.siblings) if entry.siblings else None,
+                _maybe_ms(entry.changed_at),
+                entry.cause,
+            ),
+        )
+
+    def put_cohort(self, entry: CohortEntry) -> None:
+        self._database.execute(
+            _PUT_COHORT,
+            (
+                entry.cohort,
+                entry.name,
+                entry.state,
+                entry.revision,
+                entry.status,
+                _ms(entry.since),
+                entry.category,
+                entry.colliding_with,
+                entry.moodle_id,
+                entry.reason,
+            ),
+        )
+
+    def entry(self, cohort: str, student: str) -> LedgerEntry | None:
+        rows = self._select("cohort = ? AND student = ?", (cohort, student))
+        return next(rows, None)
+
+    def entries_of(self, cohort: str) -> Iterator[LedgerEntry]:
+        """All memberships of a cohort, by student."""
+        return self._select("cohort = ? ORDER BY student", (cohort,))
+
+    def parked_in(self, cohort: str) -> Iterator[LedgerEntry]:
+        """Parked memberships of a cohort."""
+        return self._select("cohort = ? AND status = 'parked'", (cohort,))
+
+    def named(self, cohort: str, user_id: int) -> Iterator[LedgerEntry]:
+        """Memberships of a cohort that were applied to this account."""
+        return self._select("cohort = ? AND user_id = ?", (cohort, user_id))
+
+    def unplaced(self, cohort: str) -> Iterator[LedgerEntry]:
+        """Memberships of a cohort that are wanted and have no account yet."""
+        return self._select("cohort = ? AND user_id IS NULL AND desired = 'present'", (cohort,))
+
+    def with_status(self, status: EntryStatus) -> Iterator[LedgerEntry]:
+        # Written out, since a partial index serves no bound value.
+        return self._select(f"status = '{status.value}'", ())
+
+    def due(self, until: datetime, limit: int) -> Iterator[LedgerEntry]:
+        """Removals whose time has come, the longest due first."""
+        where = "status = 'due' AND due_at <= ? ORDER BY due_at, cohort, student LIMIT ?"
+        return self._select(where, (_ms(until), limit))
+
+    def quarantined_before(self, moment: datetime) -> Iterator[LedgerEntry]:
+        """Entries whose quarantine began before this moment."""
+        return self._select("status = 'quarantined' AND since <= ?", (_ms(moment),))
+
+    def parked_students(self, students: Iterable[str]) -> Iterator[LedgerEntry]:
+        """Parked memberships of these students."""
+        for student in students:
+            yield from self._select("status = 'parked' AND student = ?", (student,))
+
+    def parked(self, reason: str, after: str, limit: int) -> list[str]:
+        """Students with memberships parked for this reason, in order, after the given one."""
+        query = (
+            "SELECT DISTINCT student FROM entries WHERE status = 'parked' AND reason = ? AND student > ? "
+            "ORDER BY student LIMIT ?"
+        )
+        return [str(row[0]) for row in self._database.execute(query, (reason, after, limit))]
+
+    def cohort(self, cohort: str) -> CohortEntry | None:
+        row = self._database.execute("SELECT * FROM cohorts WHERE cohort = ?", (cohort,)).fetchone()
+        return None if row is None else _cohort(row)
+
+    def unsettled_cohorts(self) -> list[CohortEntry]:
+        rows = self._database.execute("SELECT * FROM cohorts WHERE status <> 'settled' ORDER BY cohort")
+        return [_cohort(row) for row in rows]
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Entries that are not settled, by status and reason."""
+        found: dict[tuple[str, str], int] = {}
+        for status in ("pending", "due", "held", "quarantined", "parked"):
+            query = f"SELECT reason, COUNT(*) FROM entries WHERE status = '{status}' GROUP BY reason"  # noqa: S608
+            found |= {(status, str(reason)): int(count) for reason, count in self._database.execute(query)}
+        return found
+
+    def newest_user(self) -> int | None:
+        """The highest id of an account that a membership was applied to."""
+        found = self._database.execute("SELECT MAX(user_id) FROM entries WHERE owned").fetchone()[0]
+        return None if found is None else int(found)
+
+    def _select(self, where: str, values: tuple[object, ...]) -> Iterator[LedgerEntry]:
+        # A list, since the caller changes what it reads.
+        rows = self._database.execute(f"SELECT * FROM entries WHERE {where}", values).fetchall()  # noqa: S608
+        return map(_entry, rows)
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for _ in range(2):
+            try:
+                database = _connect(path)
+                if _identity_in(database) in (self._identity, None):
+                    return database
+                database.close()
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):  # a process that has not noticed yet that it lost the partition
+                    self._temporary = tempfile.TemporaryDirectory(dir=path.parent)
+                    return _connect(Path(self._temporary.name) / path.name)
+                raise
+            except sqlite3.DatabaseError:
+                pass  # not a database, or a broken one
+            _remove(path)
+        raise RuntimeError(f"{path} cannot be made a database; is its disk writable?")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=0.5, isolation_level=None, check_same_thread=False)
+    try:
+        return _prepared(database)
+    except sqlite3.DatabaseError:
+        database.close()
+        raise
+
+
+def _memory() -> sqlite3.Connection:
+    return _prepared(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
+
+
+def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
+    # A cache need not survive a power cut, only stay whole when the process dies.
+    for pragma in ("journal_mode = WAL", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -4000"):
+        database.execute(f"PRAGMA {pragma}").fetchall()
+    database.execute("BEGIN IMMEDIATE")
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone():
+        for statement in _TABLES.split(";\n"):
+            database.execute(statement)
+    return database
+
+
+def _identity_in(database: sqlite3.Connection) -> str | None:
+    row = database.execute("SELECT value FROM facts WHERE name = 'identity'").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _entry(row: Any) -> LedgerEntry:
+    cohort, student, desired, wanted, applied, done, owned, status, since, user, reason, due, siblings, changed, why = (
+        row
+    )
+    return LedgerEntry(
+        cohort=cohort,
+        student=student,
+        desired=_PRESENCE[desired],
+        desired_revision=wanted,
+        applied=_PRESENCE[applied],
+        applied_revision=done,
+        owned=bool(owned),
+        status=_STATUS[status],
+        since=_time(since),
+        user_id=user,
+        reason=reason,
+        due_at=None if due is None else _time(due),
+        siblings=tuple(json.loads(siblings)) if siblings else (),
+        changed_at=None if changed is None else _time(changed),
+        cause=why,
+    )
+
+
+def _cohort(row: Any) -> CohortEntry:
+    cohort, name, state, revision, status, since, category, colliding, moodle_id, reason = row
+    return CohortEntry(
+        cohort=cohort,
+        name=name,
+        state=_STATE[state],
+        revision=revision,
+        status=_STATUS[status],
+        since=_time(since),
+        category=category,
+        colliding_with=colliding,
+        moodle_id=moodle_id,
+        reason=reason,
+    )
+
+
+def _ms(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def _maybe_ms(moment: datetime | None) -> int | None:
+    return None if moment is None else _ms(moment)
+
+
+def _time(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)

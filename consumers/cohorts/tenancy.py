@@ -1,0 +1,140 @@
+"""What happens when partitions come and go.
+
+Come: the local store is brought to the end of the ledger topic, the marker says where to go on, and what stood open is
+open again. Go in order: calls under way are waited for, everything is committed, and the marker is written as clean. Go
+by loss: all of it is forgotten and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from connector.runtime.errors import Halted
+from connector.runtime.kafka.reading import BEGINNING
+from consumers.cohorts.desk import Desk
+from consumers.cohorts.ledger import remembered_marker
+from consumers.cohorts.messages import topic_replaced
+from consumers.cohorts.store import Store
+from schemas.records import EntryStatus, PartitionMarker
+
+RELEASE_WAIT = 30.0
+"""Seconds that a release waits for calls under way. The group allows minutes; the next owner waits as well."""
+_STEP = 0.02
+
+
+class Restorer(Protocol):
+    """Brings stores to the end of the ledger topic."""
+
+    def store_of(self, partition: int) -> Store:
+        """The local store, as it was left, or empty."""
+        ...
+
+    def restore(self, partition: int, store: Store) -> None:
+        """Read what the store lacks: entries, cohorts, and the marker (``ledger.remember_marker``).
+
+        Raises:
+            KafkaFault: the topic cannot be read.
+        """
+        ...
+
+    def reached(self, partition: int) -> int:
+        """An offset of the ledger topic; what is below it will be in the store once the next commit has succeeded."""
+        ...
+
+
+class Steps(Protocol):
+    """The steps of the loop, as far as they remember cohorts."""
+
+    def resume(self, partition: int, *, blocked_until: datetime | None) -> None:
+        """A partition is ours now; until then nobody is removed in it."""
+        ...
+
+    def forget(self, partitions: frozenset[int]) -> None:
+        """Partitions are about to be ours no longer; they are still in the ledger."""
+        ...
+
+
+class Tenancy:
+    """Takes partitions over and gives them away; the ``Share`` of a ``GroupConsumer``."""
+
+    def __init__(
+        self, desk: Desk, steps: Steps, restorer: Restorer, topic_id: str, commit: Callable[..., bool]
+    ) -> None:
+        """``commit`` commits the ledger and renews the lease; ``clean`` names partitions that are released."""
+        self._desk, self._steps, self._restorer = desk, steps, restorer
+        self._topic_id, self._commit = topic_id, commit
+
+    def start_of(self, committed: Mapping[int, int | None]) -> Mapping[int, int]:
+        """Take these partitions over. Goes on at the group's offset or at the marker, whichever is less.
+
+        Raises:
+            Halted: a marker speaks of another topic.
+            KafkaFault: the ledger cannot be read.
+        """
+        return {partition: self._take(partition, offset) for partition, offset in committed.items()}
+
+    def release(self, partitions: frozenset[int]) -> None:
+        """Give partitions away in order."""
+        desk = self._desk
+        desk.cancel()
+        self._steps.forget(partitions)
+        waited = 0.0
+        while self._in_flight(partitions) and waited < RELEASE_WAIT:
+            desk.clock.sleep(_STEP)
+            waited += _STEP
+            desk.crew.collect()
+        clean = frozenset() if self._in_flight(partitions) else partitions & desk.ledger.owned
+        reached = {partition: self._restorer.reached(partition) for partition in clean}
+        if self._commit(clean=clean):
+            for partition, offset in reached.items():
+                store = desk.ledger.store(partition)
+                store.set_fact("ledger_offset", str(offset))
+                store.keep()
+        self._drop(partitions)
+
+    def lose(self, partitions: frozenset[int]) -> None:
+        """Partitions are gone; whoever has them knows what was committed."""
+        self._desk.lease.end()
+        self._desk.cancel()
+        self._steps.forget(partitions)
+        self._drop(partitions)
+
+    def _take(self, partition: int, committed: int | None) -> int:
+        desk, now = self._desk, self._desk.clock.now()
+        store = self._restorer.store_of(partition)
+        self._restorer.restore(partition, store)
+        marker = remembered_marker(store)
+        if marker is not None and marker.topic_id != self._topic_id:
+            store.close()
+            raise Halted(topic_replaced(partition))
+        blocked = None if marker is None or marker.clean else now + desk.settings.moodle_settle
+        if marker is None:
+            marker = PartitionMarker(
+                partition=partition,
+                topic_id=self._topic_id,
+                next_offset=0,
+                highest_revision=0,
+                commands_offset=0,
+                fingerprint="",
+                at=now,
+            )
+        desk.ledger.open(store, marker)
+        for status in (EntryStatus.PENDING, EntryStatus.QUARANTINED):
+            for entry in store.with_status(status):
+                desk.backlog.note(entry)
+        self._steps.resume(partition, blocked_until=blocked)
+        if committed is None:
+            return marker.next_offset or BEGINNING
+        return min(committed, marker.next_offset)
+
+    def _in_flight(self, partitions: frozenset[int]) -> bool:
+        return any(
+            self._desk.ledger.partition_of(cohort) in partitions for cohort in self._desk.crew.cohorts_under_way()
+        )
+
+    def _drop(self, partitions: frozenset[int]) -> None:
+        desk = self._desk
+        desk.ledger.drop(partitions)
+        desk.backlog.forget(lambda cohort: not desk.ledger.owns(cohort))

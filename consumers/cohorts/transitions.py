@@ -1,0 +1,188 @@
+"""How ledger entries change. Pure: each function takes an entry and a fact, and gives the entry that follows.
+
+Two rules hold everywhere. An entry whose call has an open outcome stays *quarantined*, whatever is desired meanwhile,
+until an answer or a read says what Moodle shows; so nothing reverses a call that may yet be applied. And a removal never
+becomes due sooner because something was told twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from consumers.cohorts.reasons import COHORT_REASONS, Reason
+from schemas.records import (
+    CohortChanged,
+    CohortEntry,
+    CohortState,
+    EntryStatus,
+    LedgerEntry,
+    MembershipChanged,
+    Presence,
+)
+
+
+def take_in(entry: LedgerEntry | None, record: MembershipChanged, now: datetime, settle: timedelta) -> LedgerEntry:
+    """The entry after the source's last word; ``record`` has passed the revision gate."""
+    if entry is None:
+        entry = LedgerEntry(
+            cohort=record.cohort,
+            student=record.student,
+            desired=Presence.UNKNOWN,
+            desired_revision=0,
+            applied=Presence.UNKNOWN,
+            applied_revision=0,
+            owned=False,
+            status=EntryStatus.PENDING,
+            since=now,
+        )
+    told = replace(
+        entry,
+        desired=record.state,
+        desired_revision=record.revision,
+        siblings=record.siblings,
+        changed_at=record.changed_at or record.observed_at,
+        cause=record.cause,
+    )
+    if entry.desired is record.state and entry.status in (EntryStatus.PARKED, EntryStatus.HELD, EntryStatus.DUE):
+        return told  # the same word again: neither the wait nor the reason begins anew
+    return place(told, now, settle)
+
+
+def place(entry: LedgerEntry, now: datetime, settle: timedelta) -> LedgerEntry:
+    """The entry where desired and applied put it: settled, pending or due. A quarantine is not ended by this."""
+    if entry.status is EntryStatus.QUARANTINED:
+        return entry
+    if entry.desired is Presence.UNKNOWN or entry.desired is entry.applied:
+        return _stand(entry, EntryStatus.SETTLED, "", now)
+    if entry.desired is Presence.PRESENT:
+        return _stand(entry, EntryStatus.PENDING, "", now)
+    if entry.status is EntryStatus.DUE:
+        return entry
+    return _stand(entry, EntryStatus.DUE, Reason.SETTLING, now, due_at=now + settle)
+
+
+def shown(
+    entry: LedgerEntry,
+    presence: Presence,
+    user_id: int | None,
+    now: datetime,
+    settle: timedelta,
+    *,
+    revision: int | None = None,
+    quarantine_over: bool = True,
+    reason: str = "",
+) -> LedgerEntry:
+    """Moodle is known to show ``presence`` for this account; ``revision`` is the word that was carried out.
+
+    While a quarantine lasts (an earlier call of the same direction may still arrive) only the fact is noted.
+    """
+    known = replace(
+        entry,
+        applied=presence,
+        applied_revision=entry.desired_revision if revision is None else revision,
+        user_id=entry.user_id if user_id is None else user_id,
+        owned=presence is Presence.PRESENT,
+    )
+    if entry.status is EntryStatus.QUARANTINED and not quarantine_over:
+        return known
+    free = replace(known, status=EntryStatus.PENDING)
+    placed = place(free, now, settle)
+    return replace(placed, reason=reason) if placed.status is EntryStatus.SETTLED else placed
+
+
+def quarantine(entry: LedgerEntry, reason: Reason, user_id: int, now: datetime) -> LedgerEntry:
+    """A call about this entry is about to be sent, or was sent and has not been answered."""
+    return replace(entry, status=EntryStatus.QUARANTINED, reason=reason, since=now, due_at=None, user_id=user_id)
+
+
+def not_applied(entry: LedgerEntry, now: datetime, settle: timedelta, *, released: bool = False) -> LedgerEntry:
+    """The call is known to have changed nothing. A removal is due again at once, since it has waited its time; one that a
+    person let pass still passes.
+    """
+    freed = place(replace(entry, status=EntryStatus.PENDING), now, settle)
+    if freed.status is not EntryStatus.DUE:
+        return freed
+    return replace(freed, due_at=now, reason=Reason.RELEASED if released else freed.reason)
+
+
+def park(entry: LedgerEntry, reason: Reason, now: datetime) -> LedgerEntry:
+    """It cannot be applied yet."""
+    return _stand(entry, EntryStatus.PARKED, reason, now)
+
+
+def unpark(entry: LedgerEntry, now: datetime, settle: timedelta) -> LedgerEntry:
+    """What it was parked for is gone."""
+    return place(replace(entry, status=EntryStatus.PENDING), now, settle)
+
+
+def hold(entry: LedgerEntry, reason: Reason, now: datetime) -> LedgerEntry:
+    """A removal that waits for a person."""
+    return _stand(entry, EntryStatus.HELD, reason, now)
+
+
+def release(entry: LedgerEntry, now: datetime) -> LedgerEntry:
+    """A person let a held removal pass: it is due now, and counts against no limit."""
+    return _stand(entry, EntryStatus.DUE, Reason.RELEASED, now, due_at=now)
+
+
+def take_in_cohort(entry: CohortEntry | None, record: CohortChanged, now: datetime) -> CohortEntry:
+    """The cohort after the source's last word about it. Moodle's id is kept; members are no matter of this record."""
+    if entry is None:
+        entry = CohortEntry(
+            cohort=record.cohort, name="", state=record.state, revision=0, status=EntryStatus.PENDING, since=now
+        )
+    told = replace(
+        entry,
+        name=record.name,
+        category=record.category,
+        state=record.state,
+        colliding_with=record.colliding_with,
+        revision=record.revision,
+    )
+    if entry.status is EntryStatus.QUARANTINED or entry.reason == Reason.COHORT_GONE:
+        return told
+    if record.colliding_with is not None:
+        return park_cohort(told, Reason.COLLIDING, now)
+    if told.moodle_id is not None:
+        return settle_cohort(told, told.moodle_id, now)
+    if told.state is CohortState.PRESENT or entry.status is not EntryStatus.SETTLED:
+        return _stand_cohort(told, EntryStatus.PENDING, "", now)
+    return told
+
+
+def park_cohort(entry: CohortEntry, reason: Reason, now: datetime) -> CohortEntry:
+    """It cannot be used yet; its memberships wait with it."""
+    return _stand_cohort(entry, EntryStatus.PARKED, reason, now)
+
+
+def settle_cohort(entry: CohortEntry, moodle_id: int | None, now: datetime) -> CohortEntry:
+    """It was found or made; None: the source has it no more and Moodle never had it."""
+    return _stand_cohort(replace(entry, moodle_id=moodle_id), EntryStatus.SETTLED, "", now)
+
+
+def quarantine_cohort(entry: CohortEntry, now: datetime) -> CohortEntry:
+    """Its creation is about to be sent, or was sent and not answered: it is looked for, not made again."""
+    return _stand_cohort(entry, EntryStatus.QUARANTINED, Reason.CREATION_UNKNOWN, now)
+
+
+def reopen_cohort(entry: CohortEntry, now: datetime) -> CohortEntry:
+    """Look for it, and make it when it is missing."""
+    return _stand_cohort(entry, EntryStatus.PENDING, "", now)
+
+
+def follows_cohort(entry: LedgerEntry) -> bool:
+    """Whether this membership is parked only because its cohort is."""
+    return entry.status is EntryStatus.PARKED and entry.reason in COHORT_REASONS
+
+
+def _stand(
+    entry: LedgerEntry, status: EntryStatus, reason: str, now: datetime, due_at: datetime | None = None
+) -> LedgerEntry:
+    same = entry.status is status and entry.reason == reason
+    return replace(entry, status=status, reason=reason, since=entry.since if same else now, due_at=due_at)
+
+
+def _stand_cohort(entry: CohortEntry, status: EntryStatus, reason: str, now: datetime) -> CohortEntry:
+    same = entry.status is status and entry.reason == reason
+    return replace(entry, status=status, reason=reason, since=entry.since if same else now)
