@@ -66,7 +66,7 @@ class MoodleSettings(Section):
     """Address of the site, exactly as Moodle's own setting ``wwwroot`` has it: Moodle redirects calls to any other."""
 
     token: Secret
-    """Token of the service user. Its service must not offer ``core_cohort_delete_cohorts``: such a token is refused."""
+    """Token of the service user. A token whose service offers to delete cohorts is refused."""
 
     proxy: Annotated[str, AfterValidator(_proxy_address)] | None = None
     """HTTP proxy, as ``http://host:port``. Absent: a direct connection, whatever the environment says."""
