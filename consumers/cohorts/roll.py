@@ -27,6 +27,10 @@ class AccountSource(Protocol):
 
     def verify(self, user_ids: Collection[int]) -> None: ...
 
+    def keep_fresh(self) -> object:
+        """Read all accounts again when that is due."""
+        ...
+
 
 class Roll:
     """Students whose account was asked for lately."""

@@ -53,12 +53,14 @@ class Students:
         return self._look_for_parked(now)
 
     def _look_for_parked(self, now: datetime) -> bool:
+        """Parked students, page by page, then whether all accounts should be read again; then a rest."""
         if self._next_look is not None and now < self._next_look:
             return False
         parked = self._page()
         if not parked:
             self._next_look = now + self._desk.settings.parked_retry
-            return False
+            self._ask("directory: keep fresh", self._keep_fresh, self._verified)
+            return True
         self._ask("directory: look for", partial(self._directory.look_for, parked), self._looked)
         return True
 
@@ -103,8 +105,11 @@ class Students:
         assert not isinstance(answers, MoodleError)
         self._desk.roll.learn(answers)
 
+    def _keep_fresh(self) -> None:
+        self._directory.keep_fresh()
+
     def _verified(self, _answers: Answers) -> None:
-        pass
+        """Nothing was asked for; the directory knows better now."""
 
     def _looked(self, answers: Answers) -> None:
         assert not isinstance(answers, MoodleError)
