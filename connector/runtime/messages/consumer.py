@@ -23,3 +23,33 @@ class ConsumerMessage(Entry):
         "{count} removals are held, past the limit of {limit}.",
         'See "cohortstream status", then release or undo them. Additions go on.',
     )
+    PAUSED = (
+        "CS5004",
+        "Moodle cannot be worked with, so the consumer waits and tries again by itself: {cause}",
+        "Nothing is lost meanwhile. {fix}",
+    )
+    DEAD_LETTERS_OVERFLOW = (
+        "CS5005",
+        "{count} records went to the dead letters within {window}; the consumer takes no more in.",
+        "The fault is probably ours. See the dead letters, remove the cause, and start the consumer again.",
+    )
+    TOPIC_REPLACED = (
+        "CS5006",
+        "The topic of memberships is another one than partition {partition} of the ledger speaks of.",
+        'It was deleted and made anew. Make the ledger anew too: "cohortstream rebuild".',
+    )
+    PARKED = (
+        "CS5007",
+        "{count} memberships wait because of {reason}.",
+        'See "cohortstream status". They are applied by themselves when the cause is gone.',
+    )
+    COHORT_GONE = (
+        "CS5008",
+        "Cohort {cohort} is no longer in Moodle; a person deleted it.",
+        "Its memberships wait. Make it in Moodle with the same idnumber, or take it out of the source.",
+    )
+    DIRECTORY = (
+        "CS5009",
+        "Moodle cannot be asked for accounts: {cause}",
+        "Students whose account is not known yet wait. {fix}",
+    )
