@@ -35,7 +35,7 @@ class MoodleSite:
     """One site. Safe to be used by several threads."""
 
     def __init__(self, url: str, control: str, token: str) -> None:
-        self.url, self._control, self._token = url, control, token
+        self.url, self._control, self.token = url, control, token
         self._client = httpx.Client(timeout=60.0, trust_env=False)
         self.user_ids: dict[str, int] = {}
         """Id of each account by its username, as far as they were made here."""
@@ -69,7 +69,7 @@ class MoodleSite:
 
     def call(self, function: str, **parameters: str | int) -> Any:
         """Call a web service; raises ``ValueError`` with Moodle's own words when it refuses."""
-        form = {"wstoken": self._token, "wsfunction": function, "moodlewsrestformat": "json", **parameters}
+        form = {"wstoken": self.token, "wsfunction": function, "moodlewsrestformat": "json", **parameters}
         answer = self._client.post(self.url + _ENDPOINT, data={key: str(value) for key, value in form.items()})
         answer.raise_for_status()
         body = answer.json()

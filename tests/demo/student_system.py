@@ -26,6 +26,10 @@ _ENROL = (
 )
 
 
+Row = tuple[str, int]
+"""A student's number and a group's code."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A student in a group."""
@@ -33,12 +37,16 @@ class Place:
     student: str
     group: Group
 
+    @property
+    def row(self) -> Row:
+        return self.student, self.group.code
+
 
 class StudentSystem:
     """One connection as the owner of the tables. Not to be shared by threads."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+        self.dsn = dsn
         self._connection = oracledb.connect(user=OWNER, password=PASSWORD, dsn=dsn)
         self._cursor = self._connection.cursor()
 
@@ -47,7 +55,7 @@ class StudentSystem:
 
     def another(self) -> StudentSystem:
         """A second connection, for a transaction beside this one's or for another thread."""
-        return StudentSystem(self._dsn)
+        return StudentSystem(self.dsn)
 
     def load(self, university: University) -> int:
         """Fill the empty tables; answers the number of rows."""
@@ -69,20 +77,20 @@ class StudentSystem:
         self.commit()
         return len(rows)
 
-    def enrol(self, *places: Place) -> float:
+    def enrol(self, *rows: Row) -> float:
         """Enrol in one transaction; answers the Unix time after its commit."""
-        self.insert(*places)
+        self.insert(*rows)
         return self.commit()
 
-    def insert(self, *places: Place) -> None:
+    def insert(self, *rows: Row) -> None:
         """Enrol without a commit: the rows are stamped now and seen by others later."""
-        self._many(_ENROL, [(place.student, place.group.code) for place in places])
+        self._many(_ENROL, rows)
 
-    def withdraw(self, *places: Place) -> float:
+    def withdraw(self, *rows: Row) -> float:
         """The row stays and says so."""
         self._many(
             f"UPDATE SCOLARITE.INSCRIPTION_GROUPE SET ETA_INS = 'D', DATE_MAJ = {_NOW} WHERE COD_ETU = :1 AND COD_GRP = :2",
-            [(place.student, place.group.code) for place in places],
+            rows,
         )
         return self.commit()
 
@@ -94,11 +102,11 @@ class StudentSystem:
         )
         return self.commit()
 
-    def delete(self, *places: Place) -> float:
+    def delete(self, *rows: Row) -> float:
         """The row is gone and nothing tells of it."""
         self._many(
             "DELETE FROM SCOLARITE.INSCRIPTION_GROUPE WHERE COD_ETU = :1 AND COD_GRP = :2",
-            [(place.student, place.group.code) for place in places],
+            rows,
         )
         return self.commit()
 

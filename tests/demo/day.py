@@ -1,0 +1,30 @@
+"""The scripted day, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.demo.steps import absences, changes, faults, loading
+from tests.demo.world import World
+
+STEPS: tuple[Callable[[World], None], ...] = (
+    loading.first_load,
+    changes.live_enrolments,
+    changes.moves,
+    changes.withdrawals,
+    changes.late_commit,
+    absences.late_account,
+    absences.hard_delete,
+    faults.outage,
+    faults.replay,
+    faults.repair,
+    absences.silent_absences,
+    faults.reconcile,
+)
+
+
+def live_through(world: World) -> None:
+    """All steps; the first that does not see what it expects ends the day with an exception."""
+    for step in STEPS:
+        step(world)
+        world.children.check()
