@@ -21,7 +21,7 @@ import tenacity
 from connector.runtime.clock import Clock
 from connector.runtime.messages import MoodleMessage
 from consumers.moodle import reactions
-from consumers.moodle.answers import Answer, Call, Json, error, understand
+from consumers.moodle.answers import SAYS_LIMIT, Answer, Call, Json, error, understand
 from consumers.moodle.errors import Fault, Halted, MoodleError, TokenRejected, Unavailable
 from consumers.moodle.observing import SILENT, CallFinished, CallObserver
 from consumers.moodle.settings import MoodleSettings
@@ -138,7 +138,8 @@ class MoodleClient:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, body, len(form))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as cause:
-            raise error(call, reactions.of_transport(cause), type(cause).__name__) from cause
+            says = str(cause)[:SAYS_LIMIT]
+            raise error(call, reactions.of_transport(cause), type(cause).__name__, says=says) from cause
 
     def _body(self, call: Call, response: httpx.Response) -> bytes:
         """The body, as long as it is neither too large nor too slow."""

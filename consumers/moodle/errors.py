@@ -36,7 +36,7 @@ class Fault:
     kind: MoodleMessage
     """The operator's message that tells cause and fix."""
     says: str = ""
-    """Moodle's own sentence, shortened. In the site's language; it may name the service user or the missing right."""
+    """Moodle's own sentence, in the site's language; or that of the HTTP library. Shortened."""
     retry_after: float | None = None
     """Seconds that the answer asked to wait, if it did."""
     url: str = ""
@@ -62,6 +62,8 @@ class MoodleError(families.OperationalError):
 
 class Unavailable(MoodleError, families.Unavailable):
     """Moodle cannot work now and has applied nothing."""
+
+    QUOTES_MOODLE = True
 
     def __init__(self, fault: Fault) -> None:
         MoodleError.__init__(self, fault)

@@ -52,6 +52,14 @@ def test_redirects_are_not_followed() -> None:
     assert len(script.forms) == 1
 
 
+def test_an_unreachable_site_is_told_with_the_reason() -> None:
+    """A refused connection and a name that nobody knows want different remedies."""
+    script = Script(*[httpx.ConnectError("[Errno 111] Connection refused")] * 4)
+
+    with pytest.raises(Unavailable, match=r"CS4001 .*https://moodle.example.test.*Connection refused"):
+        client_for(script).read("f")
+
+
 def test_a_read_is_repeated_while_moodle_is_down() -> None:
     """With waits that are drawn below a doubling bound."""
     clock = ManualClock()
