@@ -10,7 +10,8 @@ import random
 import shutil
 import signal
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.demo.moodle_site import MoodleSite
@@ -35,6 +36,8 @@ class Plan:
     scale: Scale = FULL
     latency: bool = True
     """Whether Moodle takes as long to answer as a real one that was measured."""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Environment of the product's processes, which overrides settings."""
 
 
 def build(plan: Plan, children: Children, narrator: Narrator) -> World:
@@ -76,8 +79,8 @@ def build(plan: Plan, children: Children, narrator: Narrator) -> World:
         school,
         site,
         children,
-        children.add("poll", [*product, "poll"]),
-        children.add("consume", [*product, "consume"]),
+        children.add("poll", [*product, "poll"], environment=dict(plan.overrides)),
+        children.add("consume", [*product, "consume"], environment=dict(plan.overrides)),
         narrator,
         random.Random(plan.seed),
     )

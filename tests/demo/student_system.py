@@ -94,11 +94,25 @@ class StudentSystem:
         )
         return self.commit()
 
-    def move(self, student: str, origin: Group, target: Group) -> float:
+    def reinstate(self, *rows: Row) -> float:
+        """A withdrawn student is enrolled again."""
+        self._many(
+            f"UPDATE SCOLARITE.INSCRIPTION_GROUPE SET ETA_INS = 'I', DATE_MAJ = {_NOW} WHERE COD_ETU = :1 AND COD_GRP = :2",
+            rows,
+        )
+        return self.commit()
+
+    def replace(self, old: Row, new: Row) -> float:
+        """One transaction deletes a row and inserts another of the same student, as reloads do."""
+        self._cursor.execute("DELETE FROM SCOLARITE.INSCRIPTION_GROUPE WHERE COD_ETU = :1 AND COD_GRP = :2", list(old))
+        self.insert(new)
+        return self.commit()
+
+    def move(self, row: Row, target: int) -> float:
         """The row gets another group."""
         self._cursor.execute(
             f"UPDATE SCOLARITE.INSCRIPTION_GROUPE SET COD_GRP = :1, DATE_MAJ = {_NOW} WHERE COD_ETU = :2 AND COD_GRP = :3",
-            [target.code, student, origin.code],
+            [target, *row],
         )
         return self.commit()
 

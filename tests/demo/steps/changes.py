@@ -57,7 +57,7 @@ def moves(world: World) -> None:
         cohorts = world.moodle.cohorts()
         since = world.moodle.mark()
         for student in students:
-            world.school.move(student, origin, target)
+            world.school.move((student, origin.code), target.code)
             world.members[origin.code].discard(student)
             world.members[target.code].add(student)
         users = {world.user_id(student) for student in students}
