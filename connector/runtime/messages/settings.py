@@ -23,11 +23,11 @@ class SettingsMessage(Entry):
         "The settings are not valid TOML: {reason}.",
         "Correct the line; texts stand in double quotes, tables in [brackets].",
     )
-    UNKNOWN_KEY = "CS1004", 'There is no setting "{key}" here.', 'Did you mean "{near}"?'
-    UNKNOWN_KEY_LISTED = "CS1005", 'There is no setting "{key}" here.', "Known here: {known}."
+    UNKNOWN_KEY = "CS1004", 'There is no setting "{key}".', 'Did you mean "{near}"?'
+    UNKNOWN_KEY_LISTED = "CS1005", 'There is no setting "{key}".', "The table knows: {known}."
     MISSING_KEY = "CS1006", 'The setting "{key}" is missing.', "Add it: {meaning}"
     BAD_VALUE = "CS1007", 'The setting "{key}" has a bad value: {reason}.', "It is: {meaning}"
-    BAD_TABLE = "CS1008", "This table contradicts itself: {reason}.", "See the reference of the settings."
+    BAD_TABLE = "CS1008", 'The settings of "{key}" do not go together: {reason}.', "See the reference of the settings."
     SECRET_UNREADABLE = (
         "CS1009",
         'The secret "{key}" cannot be read: {reason}.',

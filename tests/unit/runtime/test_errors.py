@@ -28,5 +28,5 @@ def test_all_faults_of_the_settings_are_told_at_once() -> None:
         for key, place in [("a", "f:1"), ("b", "f:2")]
     ]
 
-    assert str(SettingsFaults(faults)).startswith('f:1: CS1004 There is no setting "a" here.')
+    assert str(SettingsFaults(faults)).startswith('f:1: CS1004 There is no setting "a".')
     assert SettingsFaults(faults).faults == tuple(faults)
