@@ -64,7 +64,7 @@ def understand(call: Call, answer: Answer, now: datetime) -> Json:
     wait = _retry_after(answer.headers.get("retry-after"), now)
     try:
         value: Json = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _not_json(call, answer, wait) from None
     if isinstance(value, dict) and ("errorcode" in value or "exception" in value):
         code = str(value.get("errorcode") or "unknown")

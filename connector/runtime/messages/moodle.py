@@ -212,7 +212,7 @@ class MoodleMessage(Entry):
     NO_ACCOUNTS_FOUND = (
         "CS4044",
         "The service user sees no {field} of any account.",
-        "Allow moodle/user:viewdetails and moodle/user:viewalldetails, and check the name of the field.",
+        "Allow moodle/user:viewdetails and moodle/user:viewalldetails, for e-mail moodle/site:viewuseridentity; check the field.",
     )
     NO_FILTER_RESET = (
         "CS4045",

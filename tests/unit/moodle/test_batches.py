@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.moodle.batches import (
@@ -34,6 +34,7 @@ limits_of = st.builds(
 )
 
 
+@settings(deadline=None)  # a loaded machine is no fault
 @given(rows=rows_of, cost=costs, limits=limits_of)
 def test_calls_carry_each_row_once_in_order_and_within_the_limits(
     rows: list[Row], cost: CallCost, limits: CallLimits
@@ -51,6 +52,7 @@ def test_calls_carry_each_row_once_in_order_and_within_the_limits(
         assert len(call) == 1 or expected <= limits.seconds * (1 + 1e-9)
 
 
+@settings(deadline=None)  # a loaded machine is no fault
 @given(rows=rows_of, cost=costs, limits=limits_of)
 def test_a_dear_cohort_never_shares_a_call(rows: list[Row], cost: CallCost, limits: CallLimits) -> None:
     """Else the cheap rows would wait for the dear ones, and one cohort's trouble would be another's."""
@@ -131,6 +133,7 @@ def test_a_slow_server_is_learnt_from_cheap_cohorts() -> None:
     assert not cost.is_dear(59)
 
 
+@settings(deadline=None)  # a loaded machine is no fault
 @given(rows=rows_of.filter(bool), cost=costs, seconds=st.floats(0, 100), idle=st.integers(0, 100))
 def test_learning_keeps_costs_sane(rows: list[Row], cost: CallCost, seconds: float, idle: int) -> None:
     """No measurement, however odd, makes a cost negative or endless."""

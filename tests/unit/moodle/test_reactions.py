@@ -193,6 +193,8 @@ def _error(call: Call, answer: Answer) -> MoodleError:
         (200, {}, b"<html>portal</html>", errors.Halted, errors.OutcomeUnknown),
         (200, {}, b"", errors.Halted, errors.OutcomeUnknown),
         (200, {}, b"<br />Warning: x in y{}", errors.Halted, errors.OutcomeUnknown),
+        (200, {}, b"[" * 200_000, errors.Halted, errors.OutcomeUnknown),
+        (200, {}, b"\xff\xfe{}", errors.Halted, errors.OutcomeUnknown),
         (200, {}, b'{"warnings":[', errors.Halted, errors.OutcomeUnknown),
         (204, {}, b"", errors.Halted, errors.OutcomeUnknown),
         (500, {}, b"", errors.Unavailable, errors.OutcomeUnknown),
