@@ -43,11 +43,11 @@ class Identity:
 
 def authenticate(site: Site, token_text: str, ip: str) -> Identity:
     """The user behind a token; an expired token is refused once and is unknown from then on."""
-    token = site.tokens.get(token_text)
+    token = site.find_token(token_text)
     if token is None:
         raise _logged(site, ip, {"reason": "invalid_token"}, invalid_token())
     if token.validuntil and token.validuntil < site.clock():
-        site.tokens.pop(token_text, None)
+        site.tokens.pop(token.token, None)
         raise access_refused("Invalid token - token expired - check validuntil time for the token")
     if token.only_from is not None and token.only_from != ip:
         refused = access_refused(f"Invalid service - IP:{ip} is not supported - check this allowed user")
@@ -84,15 +84,28 @@ def _logged(site: Site, ip: str, other: dict[str, str], refused: MoodleError) ->
     return refused
 
 
-def check_function(site: Site, identity: Identity, name: str) -> None:
-    """Refuse a missing or unknown name, and a function that the token's service does not offer this user."""
+def check_function(site: Site, identity: Identity, name: str) -> str:
+    """The function's registered name.
+
+    Refuses a missing or unknown name, and a function that the token's service does not offer this user.
+    """
     if php.is_empty(name):
         raise invalid_parameter("Missing function name")
-    if name not in KNOWN_NAMES and name not in FUNCTIONS:
+    registered = _registered(site, name)
+    if registered is None:
         raise missing_record("external_functions", {"name": name})
     service = site.services[identity.token.serviceid]
-    if not (service.enabled and name in service.functions and _is_listed(site, service, identity.user)):
+    if not (service.enabled and registered in service.functions and _is_listed(site, service, identity.user)):
         raise access_refused(f"Access to the function {name}() is not allowed.{_REASONS}")
+    return registered
+
+
+def _registered(site: Site, name: str) -> str | None:
+    """The name is looked up in the database, so its case may not matter."""
+    if name in FUNCTIONS or name in KNOWN_NAMES:
+        return name
+    key = site.flavour.text_key(name)
+    return key if key in FUNCTIONS or key in KNOWN_NAMES else None
 
 
 def _is_listed(site: Site, service: Service, user: User) -> bool:

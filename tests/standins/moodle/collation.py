@@ -17,7 +17,10 @@ from tests.standins.moodle import php
 _ASCII_ORDER = "\t\n\v\f\r _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789abcdefghijklmnopqrstuvwxyz"
 _WEIGHTS = {char: chr(index + 1) for index, char in enumerate(_ASCII_ORDER)}
 _TRANSLATION = str.maketrans({**_WEIGHTS, **{char.upper(): weight for char, weight in _WEIGHTS.items()}})
-_LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i"})
+_KATAKANA = {chr(code): chr(code - 0x60) for code in range(0x30A1, 0x30F7)}
+_LETTERS = str.maketrans(
+    {**_KATAKANA, "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i"}
+)
 
 
 class CastError(ValueError):

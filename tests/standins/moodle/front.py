@@ -75,15 +75,15 @@ class FrontController:
                 return Outcome(web.forbidden())
             token, name = _scalar(fields.pop("wstoken", None)), _scalar(fields.pop("wsfunction", None))
             identity = authenticate(self.site, token, request.ip)
-            check_function(self.site, identity, name)
+            registered = check_function(self.site, identity, name)
             self.site.log.append([events.function_called(identity.user.id, name, request.ip)], self.site.clock())
-            self.site.log.calls[name] += 1
+            self.site.log.calls[registered] += 1
         except errors.MoodleError as error:
             return Outcome(self._error(rest_format, error))
-        if name not in FUNCTIONS:
-            raise NotImplementedError(f"the stand-in does not perform {name}")
+        if registered not in FUNCTIONS:
+            raise NotImplementedError(f"the stand-in does not perform {registered}")
         address = self.site.settings.wwwroot or f"http://{request.host}"
-        return Opened(FUNCTIONS[name], identity, fields, settings, rest_format, address, request.ip)
+        return Opened(FUNCTIONS[registered], identity, fields, settings, rest_format, address, request.ip)
 
     def function_name(self, request: Request) -> str:
         """The function that a request asks for, whether or not it will be performed."""
@@ -126,6 +126,8 @@ class FrontController:
             else:
                 transaction.commit()
                 self.site.totals.update(transaction.work.counts)
+        if transaction.work.counts.get("users_searched", 0) * web.BYTES_PER_USER > self.profile.memory_limit:
+            return Outcome(web.out_of_memory(), function.name, transaction.work, function.writes)
         response = self._result(opened.rest_format, function, value)
         return Outcome(response, function.name, transaction.work, function.writes)
 

@@ -237,6 +237,14 @@ class Site:
 
     # Looking
 
+    def find_token(self, text: str) -> Token | None:
+        """The token that the database holds to be equal to *text*."""
+        exact = self.tokens.get(text)
+        if exact is not None:
+            return exact
+        same = self.flavour.same_text
+        return next((token for known, token in self.tokens.items() if same(known, text)), None)
+
     def token(self, caller: str) -> str:
         return self.callers[caller].token.token
 

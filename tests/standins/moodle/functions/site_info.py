@@ -72,7 +72,9 @@ def search_identity(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     call.enter(system)
     call.require("moodle/user:viewalldetails", system)
     shows_identity = call.may("moodle/site:viewuseridentity", system)
-    identity = call.site.settings.identity_fields if shows_identity else ()
+    # Custom profile fields are left out even where the site shows them as identity.
+    shown = call.site.settings.identity_fields if shows_identity else ()
+    identity = tuple(name for name in shown if not name.startswith("profile_field_"))
     found = [user for user in call.site.users if user.id != _GUEST and not user.deleted and user.confirmed]
     if not php.is_empty(query):
         contains = call.site.flavour.contains_loosely(f"%{query}%")

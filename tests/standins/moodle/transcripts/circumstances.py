@@ -146,6 +146,7 @@ def server_profile(told: str) -> tuple[ServerProfile, bool]:
     profile = ServerProfile(
         form,
         _size(limits, "client_max_body_size", generous.client_max_body_size),
+        memory_limit=_size(limits, "memory_limit", generous.memory_limit),
         read_timeout=float(patience.rstrip("s")) if patience else generous.read_timeout,
     )
     return profile, patience is not None

@@ -102,6 +102,8 @@ def _rows_from_log(transcript: Transcript, exchange: Mapping[str, Any], service:
 def _check_size(exchange: Mapping[str, Any], request: Request, verdict: Verdict) -> None:
     """The recorded size tells whether the request was rebuilt as it was."""
     told = exchange["request"]
+    if len(request.query) != told["query_bytes"]:
+        verdict.notes.append(f"rebuilt query has {len(request.query)} bytes, {told['query_bytes']} recorded")
     if request.content_type.startswith("multipart/") or told["method"] == "GET":
         return
     if len(request.body) != told["body_bytes"]:

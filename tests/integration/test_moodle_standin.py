@@ -1,0 +1,101 @@
+"""The Moodle stand-in against recorded conversations with a real Moodle 4.5.6."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.standins.moodle.fixture import DATA, load_fixture
+from tests.standins.moodle.replay import main, replay_folder, report
+from tests.standins.moodle.transcripts.recorded import (
+    CannotContinueError,
+    Transcript,
+    continue_fields,
+    read_folder,
+)
+from tests.standins.moodle.transcripts.repeat import repeat
+
+TRANSCRIPTS = DATA / "transcripts"
+
+
+def test_all_recorded_transcripts_agree(capsys: pytest.CaptureFixture[str]) -> None:
+    """Status, headers, body, state and log of every transcript come out as on the real site."""
+    verdicts = replay_folder(TRANSCRIPTS)
+    lines = report(verdicts, notes=True)
+    with capsys.disabled():
+        print("\nMoodle transcripts:", lines[-1])
+
+    assert len(verdicts) == len(json.loads((DATA / "index.json").read_text()))
+    assert report(verdicts)[:-1] == []
+    assert not any("rebuilt" in line for line in lines)
+
+
+def _altered(tmp_path: Path, scenario: str, change: tuple[str, str]) -> Path:
+    text = (TRANSCRIPTS / f"{scenario}.json").read_text(encoding="utf-8")
+    assert change[0] in text
+    (tmp_path / f"{scenario}.json").write_text(text.replace(*change), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("scenario", "change", "place"),
+    [
+        ("add-unknown-username", ("user username=nobody not exists", "user username=somebody not exists"), "body"),
+        ("add-unknown-username", ('"status": 200', '"status": 500'), "status"),
+        ("add-unknown-username", ('"content-type": "application/json"', '"content-type": "text/json"'), "header"),
+        ("add-single-ids", ('"log_event_count": 2', '"log_event_count": 3'), "log"),
+        ("add-xml", ("user username=nobody not exists", "user nobody not exists"), "body"),
+        ("update-rename", ('"name": "Renamed"', '"name": "Other"'), "cohort 104 name"),
+    ],
+)
+def test_every_kind_of_difference_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scenario: str, change: tuple[str, str], place: str
+) -> None:
+    """A transcript that tells something else makes the replay fail and name the place."""
+    status = main([str(_altered(tmp_path, scenario, change))])
+
+    output = capsys.readouterr().out
+    assert status == 1
+    assert f"{scenario}: {place}" in output
+    assert output.splitlines()[-1].startswith("0 of 1 agree")
+
+
+def test_agreeing_folder_exits_with_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only transcripts are read, and the last line counts them."""
+    (tmp_path / "add-xml.json").write_bytes((TRANSCRIPTS / "add-xml.json").read_bytes())
+    (tmp_path / "index.json").write_text("[]")
+
+    assert main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "1 of 1 agree (0 of 1 not applicable)\n"
+
+
+def test_empty_folder_is_no_success(tmp_path: Path) -> None:
+    """A folder without transcripts must not look like agreement."""
+    assert main([str(tmp_path)]) == 1
+
+
+def test_request_that_cannot_be_rebuilt_is_named() -> None:
+    """Left-out fields without a pattern make a transcript inapplicable, with the reason."""
+    transcript = next(t for t in read_folder(TRANSCRIPTS) if t.scenario == "limit-vars-5000-1000-rows")
+    exchange = dict(transcript.exchanges[0])
+    exchange["params"] = {name: value.replace("perf00003", "zoe") for name, value in exchange["params"].items()}
+    changed = Transcript(transcript.path, {**transcript.document, "exchanges": [exchange]})
+
+    verdict = repeat(changed, load_fixture())
+
+    assert "cannot be rebuilt" in verdict.inapplicable
+    assert not verdict.agrees
+    assert "not applicable" in report([verdict])[0]
+
+
+def test_fields_go_on_in_their_pattern() -> None:
+    """Indexes and numbered values count on with their zeros, constants stay, a begun row is finished."""
+    shown = [("m[0][a]", "x"), ("m[0][b]", "u08"), ("m[1][a]", "x"), ("m[1][b]", "u09"), ("m[2][a]", "x")]
+
+    assert continue_fields(shown, 3) == [("m[2][b]", "u10"), ("m[3][a]", "x"), ("m[3][b]", "u11")]
+
+
+def test_fields_without_rows_cannot_go_on() -> None:
+    """One row is no pattern."""
+    with pytest.raises(CannotContinueError):
+        continue_fields([("field", "x"), ("values[0]", "1")], 5)
