@@ -24,10 +24,7 @@ def main() -> None:
     users = dict(item.split("/", 1) for item in args.user or ["APP/app"])
     standin = OracleStandin(host=args.host, port=args.port, users=users, services=(args.service,), sdu=args.sdu)
     if args.init:
-        session = standin.database.session(next(iter(users)).upper(), 0)
-        for statement in filter(str.strip, Path(args.init).read_text(encoding="utf-8").split(";")):
-            session.execute(statement, [[]])
-        session.commit()
+        standin.database.run_script(Path(args.init).read_text(encoding="utf-8"), next(iter(users)).upper())
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

@@ -18,8 +18,6 @@ class Account:
     password: str
     locked: bool = False
     expired: bool = False
-    may_log_on: bool = True
-    """CREATE SESSION has been granted."""
     dba: bool = False
     """Sees and may do everything."""
     failed_in_a_row: int = 0
@@ -59,7 +57,7 @@ class Accounts:
         with self._lock:
             return sorted(self._accounts.values(), key=lambda account: account.name)
 
-    def logged_on(self, name: str, *, proved: bool) -> Account:
+    def logged_on(self, name: str, *, proved: bool, may_connect: bool) -> Account:
         """Decide an attempt whose password was proved or not, as Oracle orders the reasons."""
         with self._lock:
             account = self._accounts.get(name)
@@ -73,6 +71,6 @@ class Accounts:
             account.failed_in_a_row = 0
             if account.expired:
                 raise OraError(28001, "the password has expired")
-            if not (account.may_log_on or account.dba):
+            if not may_connect:
                 raise OraError(1045, f"user {name} lacks CREATE SESSION privilege; logon denied")
             return account

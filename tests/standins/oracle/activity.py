@@ -71,11 +71,7 @@ class Activity:
         """The remembered executions whose text matches the regular expression, oldest first."""
         with self._lock:
             kept = list(self._executed)
-        return [
-            e
-            for e in kept
-            if (not user or e.user == user.upper()) and re.search(matching, e.sql, re.IGNORECASE)
-        ]
+        return [e for e in kept if (not user or e.user == user.upper()) and re.search(matching, e.sql, re.IGNORECASE)]
 
     def reset(self) -> None:
         with self._lock:

@@ -88,14 +88,23 @@ def row_header() -> bytes:
     return bytes((ttc.ROW_HEADER, 0)) + bytes(6)
 
 
-def encode_rows(columns: list[Column], rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
-    """ROW DATA messages, one per row; encodes a few hundred rows at a time, as they are asked for."""
+def encode_rows(columns: list[Column], rows: Iterator[tuple[Any, ...]], zoned: tuple[int, ...] = ()) -> Iterator[bytes]:
+    """ROW DATA messages, one per row; encodes a few hundred rows at a time, as they are asked for.
+
+    `zoned`: positions of the zoned columns, whose offsets in minutes come after the row's columns.
+    """
     encoders = [values.encoder(column) for column in columns]
     head = bytes((ttc.ROW_DATA,))
     while chunk := list(islice(rows, ENCODED_AT_ONCE)):
+        found = list(zip(*chunk, strict=True))
+        for extra, position in enumerate(zoned):
+            offsets = found[len(columns) + extra]
+            found[position] = tuple(
+                None if when is None else (when, offset) for when, offset in zip(found[position], offsets, strict=True)
+            )
         encoded = [
             [b"\0" if item is None else encode(item) for item in items]
-            for encode, items in zip(encoders, zip(*chunk, strict=True), strict=True)
+            for encode, items in zip(encoders, found[: len(columns)], strict=True)
         ]
         for row in zip(*encoded, strict=True):
             yield head + b"".join(row)

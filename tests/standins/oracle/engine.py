@@ -1,65 +1,37 @@
-"""The SQL side: sessions and transactions on DuckDB, with SCNs and row versions.
-
-Every table T is stored as DuckDB table T plus two hidden columns, X$ID (the row's
-identity, shown as ROWID) and X$T (the transaction that wrote this version), and a
-history table T$H that keeps replaced and deleted versions with X$E, the transaction
-that ended them. X$TX maps committed transactions to their SCN. That is enough for
-ORA_ROWSCN and AS OF SCN or TIMESTAMP, and DuckDB's own MVCC supplies read consistency.
-"""
+"""One session's SQL: queries at an instant, changes that wait for each other, transactions."""
 
 from __future__ import annotations
 
-import datetime as dt
+import contextlib
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import count
-from typing import Any
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from tests.standins.oracle.accounts import Account, Accounts
-from tests.standins.oracle.clock import Clock
-from tests.standins.oracle.errors import OraError
-from tests.standins.oracle.translate import Catalog, Statement, Translator, type_column
-from tests.standins.oracle.values import B64, ROWS_PER_BLOCK, Column
+from tests.standins.oracle.catalog import Table
+from tests.standins.oracle.compiler.context import Context, place
+from tests.standins.oracle.compiler.translation import Translated, parameters, translate
+from tests.standins.oracle.compiler.typed import Formats, quoted
+from tests.standins.oracle.environment import Environment, bind_values
+from tests.standins.oracle.errors import OraError, engine_error, usual_text
+from tests.standins.oracle.mvcc import Blocked, Snapshot, Transaction
+from tests.standins.oracle.reading import Rows
+from tests.standins.oracle.steering import Steering
+from tests.standins.oracle.writing import Writer, undo
 
-__all__ = ["Database", "EngineSession", "OraError", "Result"]
+if TYPE_CHECKING:
+    from tests.standins.oracle.compiler.changes import Change
+    from tests.standins.oracle.database import Database
+    from tests.standins.oracle.sql import tree
+    from tests.standins.oracle.values import Column
 
-_SETUP = f"""
-SET TimeZone = 'UTC';
-CREATE TABLE dual (dummy VARCHAR);
-INSERT INTO dual VALUES ('X');
-CREATE TABLE "X$TX" (txid BIGINT PRIMARY KEY, scn BIGINT NOT NULL, committed TIMESTAMP NOT NULL);
-CREATE SEQUENCE "X$SEQ";
-CREATE MACRO x_trunc(x) AS CASE WHEN typeof(x) LIKE 'TIMESTAMP%'
-  THEN date_trunc('day', TRY_CAST(x AS TIMESTAMP)) ELSE NULL END;
-CREATE MACRO x_b64(n, width) AS list_reduce(list_transform(range(width - 1, -1, -1),
-  lambda i: substr('{B64}', (((n >> (6 * i)::INTEGER) & 63) + 1)::INTEGER, 1)), lambda a, b: a || b);
-CREATE MACRO x_rowid(object, id) AS x_b64(object::BIGINT, 6) || 'AAE'
-  || x_b64((id // {ROWS_PER_BLOCK})::BIGINT, 6) || x_b64((id % {ROWS_PER_BLOCK})::BIGINT, 3);
-"""
+__all__ = ["EngineSession", "Result"]
 
-# DuckDB error classes, most specific first, and the ORA code an Oracle client would see.
-_ERRORS: list[tuple[type[Exception], str, int, str]] = [
-    (duckdb.InterruptException, "", 1013, "user requested cancel of current operation"),
-    (duckdb.ConstraintException, "NOT NULL", 1400, "cannot insert NULL"),
-    (duckdb.ConstraintException, "", 1, "unique constraint violated"),
-    (duckdb.TransactionException, "", 8177, "can't serialize access for this transaction"),
-    (duckdb.CatalogException, "unction", 904, "invalid identifier"),
-    (duckdb.CatalogException, "", 942, "table or view does not exist"),
-    (duckdb.BinderException, "", 904, "invalid identifier"),
-    (duckdb.ConversionException, "", 1722, "invalid number"),
-    (duckdb.OutOfRangeException, "", 1438, "value larger than specified precision"),
-    (duckdb.ParserException, "", 900, "invalid SQL statement"),
-]
-
-
-def oracle_error(error: Exception) -> OraError:
-    for kind, needle, code, text in _ERRORS:
-        if isinstance(error, kind) and needle in str(error):
-            return OraError(code, f"{text} ({str(error).splitlines()[0]})")
-    return OraError(20999, f"stand-in failure: {error}")
+ARRAY_AT_ONCE = 2  # rows of binds from which an INSERT is written in one go
+POLL = 0.5  # seconds between looks at the interrupt flag while waiting for a lock
 
 
 @dataclass(slots=True)
@@ -67,280 +39,321 @@ class Result:
     """The outcome of one execute: rows for a query (columns set), a count otherwise."""
 
     columns: list[Column] | None = None
-    rows: Iterator[tuple[Any, ...]] = iter(())
+    rows: Iterator[tuple[Any, ...]] = field(default_factory=lambda: iter(()))
+    zoned: tuple[int, ...] = ()
     rowcount: int = 0
-    lastrowid: str | None = None
-
-
-@dataclass(slots=True)
-class Transaction:
-    """An open read-write transaction, as V$TRANSACTION shows it."""
-
-    id: int
-    start_scn: int
-    start_date: dt.datetime
-    session: int
-    journal: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What the database calls itself."""
-
-    unique_name: str = "STUB"
-    instance_name: str = "stub"
-
-
-class Database:
-    """One stand-in database, shared by all sessions."""
-
-    def __init__(self, path: str = ":memory:", *, start_scn: int = 5_000_000,
-                 clock: Clock | None = None) -> None:
-        self.root = duckdb.connect(path)
-        self.root.execute(_SETUP)
-        self.clock = clock or Clock()
-        self.accounts = Accounts()
-        self.identity = Identity()
-        self.scn = start_scn
-        self.undo_floor = start_scn            # older AS OF SCN reads get ORA-01555
-        self.catalog = Catalog()
-        self.transactions: dict[int, Transaction] = {}
-        self._txids = count(1)
-        self._lock = threading.RLock()         # SCN assignment, so SCN order is commit order
-
-    def add_user(self, name: str, password: str, *, dba: bool = False) -> None:
-        self.accounts.add(Account(name, password, dba=dba))
-
-    def close(self) -> None:
-        self.root.close()
-
-    def session(self, user: str, number: int) -> EngineSession:
-        return EngineSession(self, user, number)
-
-    def begin(self, session: int) -> Transaction:
-        with self._lock:
-            now = self.clock.now().replace(tzinfo=None, microsecond=0)
-            txn = Transaction(next(self._txids), self.scn, now, session)
-            self.transactions[txn.id] = txn
-            return txn
-
-    def commit(self, txn: Transaction, connection: duckdb.DuckDBPyConnection) -> None:
-        with self._lock:
-            now = self.clock.now().astimezone(dt.UTC).replace(tzinfo=None)
-            connection.execute('INSERT INTO "X$TX" VALUES (?, ?, ?)', [txn.id, self.scn + 1, now])
-            connection.execute("COMMIT")
-            self.scn += 1
-            del self.transactions[txn.id]
-
-    def forget(self, txn: Transaction) -> None:
-        with self._lock:
-            self.transactions.pop(txn.id, None)
-
-    def advance(self, by: int = 1) -> int:
-        """Move the SCN on, as background activity does in a real database."""
-        with self._lock:
-            self.scn += by
-            return self.scn
-
-    def dictionary(self, user: str) -> dict[str, list[dict[str, Any]]]:
-        """The rows of the dictionary and V$ views that we answer."""
-        with self._lock:
-            open_txns = sorted(self.transactions.values(), key=lambda t: t.id)
-            views: dict[str, list[dict[str, Any]]] = {
-                "V$TRANSACTION": [{
-                    "ADDR": f"{t.id:016X}", "XIDUSN": 1, "XIDSLOT": t.id % 100, "XIDSQN": t.id,
-                    "STATUS": "ACTIVE", "START_SCN": t.start_scn, "START_DATE": t.start_date,
-                    "START_TIME": t.start_date.strftime("%m/%d/%y %H:%M:%S"),
-                    "SES_ADDR": f"{t.session:016X}"} for t in open_txns],
-                "V$DATABASE": [{"NAME": "STUB", "CURRENT_SCN": self.scn, "LOG_MODE": "ARCHIVELOG",
-                                "OPEN_MODE": "READ WRITE", "DATABASE_ROLE": "PRIMARY"}],
-                "V$INSTANCE": [{"INSTANCE_NAME": "stub", "HOST_NAME": "localhost",
-                                "VERSION": "19.0.0.0.0", "STATUS": "OPEN"}],
-            }
-            views |= self.catalog.views(user)
-        views["GV$TRANSACTION"] = views["V$TRANSACTION"]
-        return views
+    lastrowid: tuple[int, int] | None = None
 
 
 class EngineSession:
-    """One connection's SQL state. Calls arrive one at a time, from a worker thread."""
+    """Calls arrive one at a time; `interrupt` may come from another thread."""
 
     def __init__(self, database: Database, user: str, number: int) -> None:
-        self.database = database
-        self.user = user
-        self.number = number
-        self._duck = database.root.cursor()
-        self._duck.execute("SET TimeZone = 'UTC'")
-        self._txn: Transaction | None = None
-        self._read_only = False
+        self.database, self.user, self.number = database, user, number
+        self.schema = user
+        self.formats = Formats()
+        self.zone = "+00:00"
         self.attributes: dict[str, str] = {}
+        self.transaction: Transaction | None = None
+        self.fixed: Snapshot | None = None
+        """READ ONLY and SERIALIZABLE transactions see one instant."""
+        self.read_only = False
+        self.currvals: dict[int, int] = {}
+        self.logged_on_at = database.system_time()
+        self._duck = database.duck.cursor()
+        self._cancelled = threading.Event()
+        self._reading: Rows | None = None
+        self._open_rows: set[Rows] = set()
 
-    def set_schema(self, schema: str) -> None:
-        self.schema = schema
-
-    def resume(self) -> None:
-        pass
+    # --- life ---------------------------------------------------------------------------
 
     @property
     def in_transaction(self) -> bool:
-        return self._txn is not None
+        return self.transaction is not None
 
     def interrupt(self) -> None:
+        """Stop what runs, with ORA-01013."""
+        self._cancelled.set()
         self._duck.interrupt()
+        for rows in list(self._open_rows):
+            rows.interrupt()
+        with self.database.ledger.changed:
+            self.database.ledger.changed.notify_all()
+
+    def _require_wanted(self) -> None:
+        if self._cancelled.is_set():
+            raise OraError(1013, usual_text(1013))
+
+    def resume(self) -> None:
+        """Be ready again after an interrupt."""
+        self._cancelled.clear()
 
     def close(self) -> None:
+        """Roll back and go."""
+        if self.database.sessions.pop(self.number, None) is None:
+            return
         self.rollback()
+        for rows in list(self._open_rows):
+            rows.close()
         self._duck.close()
 
+    def set_schema(self, schema: str) -> None:
+        """ALTER SESSION SET CURRENT_SCHEMA."""
+        self.schema = schema.strip('"') if schema.startswith('"') else schema.upper()
+
     def commit(self) -> None:
-        if self._txn:
-            try:
-                self.database.commit(self._txn, self._duck)
-            except duckdb.Error as error:
-                self.rollback()
-                raise oracle_error(error) from error
-            self._txn = None
-        elif self._read_only:
-            self.rollback()
+        if self.transaction:
+            self.database.commit(self.transaction)
+        self._end()
 
     def rollback(self) -> None:
-        if self._txn or self._read_only:
-            try:
-                self._duck.execute("ROLLBACK")
-            except duckdb.Error:
-                pass                           # DuckDB had already given the transaction up
-        if self._txn:
-            self.database.forget(self._txn)
-        self._txn, self._read_only = None, False
+        if self.transaction:
+            with self.database.writing:
+                self._undo(self.transaction, self.transaction.ids)
+                self.database.ledger.abandon(self.transaction)
+        self._end()
 
-    def describe(self, sql: str) -> Result:
-        statement = self._translate(sql)
-        if statement.kind != "query":
-            return Result()
-        binds = dict.fromkeys(statement.params)
-        return self._query(statement, binds | self._environment(statement), limit=0)
+    def _end(self) -> None:
+        self.transaction, self.fixed, self.read_only = None, None, False
 
-    def execute(self, sql: str, rows: list[list[Any]]) -> Result:
+    def _undo(self, transaction: Transaction, ids: list[int]) -> None:
+        objects = self.database.catalog.objects
+        tables = [t for key in transaction.tables if isinstance(t := objects.get(key), Table)]
+        undo(self._duck, tables, ids)
+
+    def rollback_to(self, name: str) -> None:
+        """ROLLBACK TO SAVEPOINT."""
+        transaction = self.transaction
+        if transaction is None or name not in transaction.savepoints:
+            raise OraError(1086, f"savepoint '{name}' never established in this session or is invalid")
+        with self.database.writing:
+            self._undo(transaction, transaction.ids[transaction.savepoints[name] :])
+
+    def begun(self) -> Transaction:
+        """The open transaction, beginning one if there is none."""
+        if self.transaction is None:
+            self.transaction = self.database.begin(self)
+        return self.transaction
+
+    # --- statements -----------------------------------------------------------------------
+
+    def describe(self, sql: str, types: tuple[int, ...] = ()) -> Result:
+        """The columns of a query without running it; nothing for other statements."""
+        translated = self._translate(sql, types)
+        return Result(translated.columns if translated.kind == "query" else None)
+
+    def execute(self, sql: str, rows: list[list[Any]], types: tuple[int, ...] = ()) -> Result:
         """Run a statement once per row of binds (queries: the only row)."""
-        statement = self._translate(sql)
+        self._require_wanted()
+        array = len(rows) >= ARRAY_AT_ONCE
         try:
-            if statement.kind == "query":
-                return self._query(statement, self._bound(statement, rows[0]))
-            if statement.kind == "ddl":
-                return self._ddl(statement)
-            if statement.kind == "read only":
-                self.rollback()
-                self._duck.execute("BEGIN")
-                self._duck.execute('SELECT count(*) FROM "X$TX"').fetchall()   # fixes the snapshot
-                self._read_only = True
-                return Result()
-            if statement.kind == "dml":
-                return self._dml(statement, rows)
-            if statement.kind == "commit":
-                self.commit()
-            elif statement.kind == "rollback":
-                self.rollback()
+            translated = self._translate(sql, types, batch=array)
+            if translated.kind == "query":
+                return self._query(translated, rows[0], types)
+            if translated.kind == "change":
+                return self._change(translated, rows, types, batch=array)
+            assert translated.command
+            Steering(self).run(translated.command)
             return Result()
         except duckdb.Error as error:
-            raise oracle_error(error) from error
+            raise engine_error(error) from error
 
-    # --- statements ------------------------------------------------------------
-
-    def _translate(self, sql: str) -> Statement:
+    def _translate(self, sql: str, types: tuple[int, ...], *, batch: bool = False) -> Translated:
         catalog = self.database.catalog
-        key = (sql, self.user, catalog.version)
-        if (statement := catalog.cache.get(key)) is None:
-            translator = Translator(catalog, self.user, lambda: self.database.dictionary(self.user))
-            statement = translator.translate(sql)
-            if statement.cacheable:
-                catalog.cache[key] = statement
-        return statement
+        batch = batch and sql.lstrip()[:6].upper() == "INSERT"
+        key = (sql, types, batch, self.user, self.schema, self.formats, catalog.version)
+        if found := self.database.translations.get(key):
+            return found
+        context = Context(
+            catalog, self.user, self.schema, self.formats, self.database.dictionary_view, types, batch=batch
+        )
+        translated = translate(sql, context)
+        if translated.cacheable:
+            self.database.remember(key, translated)
+        return translated
 
-    def _environment(self, statement: Statement) -> dict[str, Any]:
-        """Values of the pseudo-parameters a translated statement may refer to."""
-        now = self.database.clock.now()
-        local = now.astimezone(dt.UTC).replace(tzinfo=None)
-        known = {"systimestamp": now, "localtimestamp": local,
-                 "sysdate": local.replace(microsecond=0), "scn": self.database.scn,
-                 "txid": self._txn.id if self._txn else 0}
-        return {name: known[name] for name in statement.params if name in known}
+    def _environment(self, row: list[Any], types: tuple[int, ...]) -> dict[str, Any]:
+        return Environment(self).values() | bind_values(row, types)
 
-    def _bound(self, statement: Statement, row: list[Any]) -> dict[str, Any]:
-        binds = {f"b{i}": item for i, item in enumerate(row, 1)}
-        missing = [n for n in statement.params if n.startswith("b") and n not in binds]
-        if missing:
-            raise OraError(1008, "not all variables bound")
-        used = {name: item for name, item in binds.items() if name in statement.params}
-        return used | self._environment(statement)
+    # --- queries ------------------------------------------------------------------------------
 
-    def _query(self, statement: Statement, params: dict[str, Any],
-               limit: int | None = None) -> Result:
-        for target in statement.as_of:
-            scn = params[target] if isinstance(target, str) else target
-            if scn is None or scn > self.database.scn:
+    def snapshot(self) -> Snapshot:
+        """What a statement beginning now sees."""
+        if self.fixed:
+            return self.fixed
+        return self.database.ledger.now(self.transaction)
+
+    def _placed(self, sql: str, snapshots: list[Snapshot]) -> str:
+        for number, snapshot in enumerate(snapshots):
+            sql = sql.replace(place(number), snapshot.condition())
+        return sql
+
+    def _snapshots(self, translated: Translated, known: dict[str, Any]) -> list[Snapshot]:
+        """The statement's own instant, then those of its AS OF clauses."""
+        ledger = self.database.ledger
+        out = [self.snapshot()]
+        if self.fixed:
+            self.database.check_age(self.fixed)
+            for key in translated.tables:
+                table = self.database.catalog.objects.get(key)
+                if isinstance(table, Table) and table.changed_scn > self.fixed.scn:
+                    raise OraError(1466, "unable to read data - table definition has changed")
+        for kind, sql in translated.as_of:
+            found = self._duck.execute(sql, _used(sql, known)).fetchone()
+            scn = found[0] if found else None
+            if kind == "TIMESTAMP" and scn is not None:
+                if scn > self.database.now():
+                    raise OraError(8186, "invalid timestamp specified")
+                scn = ledger.scn_at(scn)
+                if scn is None:
+                    raise OraError(8180, "no snapshot found based on specified time")
+            if scn is None or scn > ledger.scn:
                 raise OraError(8181, "specified number is not a valid system change number")
-            if scn < self.database.undo_floor:
-                raise OraError(1555, "snapshot too old: rollback segment number with name \"\" "
-                                     "too small")
-        sql = statement.sql[0]
-        if limit is not None:
-            sql = f"SELECT * FROM ({sql}) LIMIT {limit}"
-        cursor = self._duck.execute(sql, params)
-        columns = [known.named(name) if known else type_column(name, str(described[1]))
-                   for (name, known), described in zip(statement.columns, cursor.description,
-                                                              strict=True)]
-        return Result(columns, iter(cursor.fetchall()))
+            out.append(ledger.at(scn))
+            self.database.check_age(out[-1])
+        return out
 
-    def _dml(self, statement: Statement, rows: list[list[Any]]) -> Result:
-        if self._read_only:
-            raise OraError(1456, "may not perform insert/delete/update in a READ ONLY transaction")
-        opened = self._txn is None
-        if self._txn is None:
-            self._duck.execute("BEGIN")
-            self._txn = self.database.begin(self.number)
-        total, last, mark = 0, None, len(self._txn.journal)
-        try:
-            for sql, params in self._batches(statement, rows):
-                out = self._duck.execute(sql, params).fetchall()
-                self._txn.journal.append((sql, params))
-                if "RETURNING" in sql:
-                    total += len(out)
-                    last = out[-1][0] if out else last
-        except (duckdb.Error, OraError):
-            if opened:
-                self.rollback()
+    def _query(self, translated: Translated, row: list[Any], types: tuple[int, ...]) -> Result:
+        known = self._environment(row, types)
+        if translated.locking:
+            self._lock_rows(translated, known)
+        if translated.sequences:
+            with self.database.writing:
+                rows = iter(list(self._rows(translated, known)))
+                self._note_sequences(translated.sequences)
+        else:
+            rows = self._rows(translated, known)
+        return Result(translated.columns, rows, tuple(translated.zoned))
+
+    def _rows(self, translated: Translated, known: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+        sql = self._placed(translated.sql, self._snapshots(translated, known))
+        rows = Rows(self.database.duck, self._open_rows)
+        rows.start(sql, _used(sql, known))
+        return rows
+
+    def _note_sequences(self, stored: set[str]) -> None:
+        for key, thing in self.database.catalog.objects.items():
+            if f"{key[0]}.{key[1]}" in stored:
+                found = self._duck.execute("SELECT currval(?)", [quoted(f"{key[0]}.{key[1]}")]).fetchone()
+                assert found
+                self.currvals[thing.id] = found[0]
+
+    def _lock_rows(self, translated: Translated, known: dict[str, Any]) -> None:
+        """SELECT ... FOR UPDATE: hold the rows until the transaction ends."""
+        locking = translated.locking
+        assert locking
+        if locking.skip:
+            raise OraError(3001, "unimplemented feature: SKIP LOCKED")
+
+        def attempt() -> None:
+            snapshots = self._snapshots(translated, known)
+            ledger = self.database.ledger
+            for name, sql in translated.locks:
+                placed = self._placed(sql, snapshots)
+                found = self._duck.execute(placed, _used(placed, known)).fetchall()
+                held = ledger.locked_rows(_stored(name), self.transaction)
+                others = ledger.others(self.transaction)
+                by = {e for _, e in found if e in others} | {held[i] for i, _ in found if i in held}
+                if by:
+                    raise Blocked(by)
+                if found:
+                    transaction = self.begun()
+                    transaction.row_locks |= {(_stored(name), i) for i, _ in found}
+                    transaction.tables.add(_key(name))
+
+        self.patiently(attempt, locking)
+
+    # --- changes ----------------------------------------------------------------------------------
+
+    def _change(self, translated: Translated, rows: list[list[Any]], types: tuple[int, ...], *, batch: bool) -> Result:
+        if self.read_only:
+            raise OraError(1456, "may not perform insert/delete/update operation inside a READ ONLY transaction")
+        single = batch and translated.changes[0].kind == "INSERT" and len(translated.changes) == 1
+        total, last = 0, None
+        for group in [rows] if single else [[row] for row in rows]:
+            if single:
+                known = Environment(self).values() | bind_values(group, types, array=True)
             else:
-                self._undo_statement(mark)
-            raise
+                known = self._environment(group[0], types)
+            count, last = self.patiently(lambda known=known: self._write(translated, known))
+            total += count
         return Result(rowcount=total, lastrowid=last if total == 1 else None)
 
-    def _batches(self, statement: Statement,
-                 rows: list[list[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The DuckDB statements to run: one per row of binds, or one for a whole array insert."""
-        if statement.batch and len(rows) > 1:
-            lists = {f"c{i}": list(items) for i, items in enumerate(zip(*rows, strict=True), 1)}
-            used = {n: items for n, items in lists.items() if f"${n})" in statement.batch}
-            yield statement.batch, self._environment(statement) | used
-            return
-        for row in rows:
-            params = self._bound(statement, row)
-            for sql in statement.sql:
-                yield sql, {n: v for n, v in params.items() if f"${n}" in statement.names[sql]}
-
-    def _undo_statement(self, mark: int) -> None:
-        """Statement-level rollback: DuckDB has no savepoints, so replay up to the statement."""
-        assert self._txn
-        self._duck.execute("ROLLBACK")
+    def _write(self, translated: Translated, known: dict[str, Any]) -> tuple[int, tuple[int, int] | None]:
+        """All changes of one statement in one DuckDB transaction."""
+        snapshots = self._snapshots(translated, known)
+        writer = Writer(self._duck, self.database.catalog, self.database.ledger, self.begun)
+        had = self.transaction
+        writer.transaction = had
         self._duck.execute("BEGIN")
-        del self._txn.journal[mark:]
-        for sql, params in self._txn.journal:
-            self._duck.execute(sql, params)
+        try:
+            count = sum(self._write_one(writer, c, known, snapshots) for c in translated.changes)
+            self._require_wanted()
+            self._duck.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):  # DuckDB may have given the transaction up already
+                self._duck.execute("ROLLBACK")
+            if had is None and self.transaction:
+                self.database.ledger.abandon(self.transaction)
+                self.transaction = None
+            raise
+        self._note_sequences(translated.sequences)
+        return count, writer.last_row
 
-    def _ddl(self, statement: Statement) -> Result:
-        self.commit()
-        for sql in statement.sql:
-            self._duck.execute(sql)
-        if statement.on_done:
-            statement.on_done()
-        self.database.advance()
-        return Result()
+    def _write_one(self, writer: Writer, change: Change, known: dict[str, Any], snapshots: list[Snapshot]) -> int:
+        return writer.write(change, self._placed(change.rows, snapshots), known, snapshots[0])
+
+    def patiently(self, attempt: Any, locking: tree.Locking | None = None) -> Any:
+        """Try under the write lock; where others hold rows, wait for them and try anew.
+
+        Oracle restarts the statement after such a wait, so that it sees what they committed.
+        """
+        limit = self.database.settings.lock_timeout
+        if locking and locking.wait is not None:
+            limit = locking.wait
+        deadline = None if limit is None else time.monotonic() + limit
+        while True:
+            try:
+                with self.database.writing:
+                    return attempt()
+            except Blocked as blocked:
+                if limit == 0:
+                    raise OraError(
+                        54, "resource busy and acquire with NOWAIT specified or timeout expired"
+                    ) from blocked
+                self._wait_for(blocked.by, deadline)
+
+    def _wait_for(self, by: set[int], deadline: float | None) -> None:
+        ledger = self.database.ledger
+        ledger.start_waiting(self.transaction, by)
+        try:
+            with ledger.changed:
+                while by & ledger.others(self.transaction):
+                    self._require_wanted()
+                    left = POLL if deadline is None else deadline - time.monotonic()
+                    if left <= 0:
+                        raise OraError(30006, "resource busy; acquire with WAIT timeout expired")
+                    ledger.changed.wait(min(left, POLL))
+        finally:
+            ledger.stop_waiting(self.transaction)
+
+    def use_formats(self, **changed: str) -> None:
+        """NLS formats for conversions from now on."""
+        self.formats = replace(self.formats, **changed)
+
+
+def _used(sql: str, known: dict[str, Any]) -> dict[str, Any]:
+    """The parameters a piece of SQL names: DuckDB accepts no others."""
+    names = parameters(sql)
+    if missing := [n for n in names if n.startswith("currval_") and n not in known]:
+        raise OraError(8002, f"sequence {missing[0]} is not yet defined in this session")
+    return {name: known[name] for name in names}
+
+
+def _stored(name: str) -> str:
+    return f'"{name}"'
+
+
+def _key(name: str) -> tuple[str, str]:
+    owner, _, table = name.partition(".")
+    return owner, table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class OraError(Exception):
     """An error for the client: its ORA number, text and offset in the statement."""
@@ -10,6 +12,8 @@ class OraError(Exception):
         super().__init__(f"ORA-{code:05d}: {text}")
         self.code, self.text, self.offset = code, text, offset
 
+
+STANDIN_FAILURE = 20999  # in Oracle's range for applications: something this stand-in cannot do
 
 # After these the driver drops the session, and so does the server.
 SESSION_ENDING = frozenset({28, 600, 1012, 1033, 1034, 1089, 1090, 1092, 3113, 3114, 3135})
@@ -45,3 +49,35 @@ _USUAL_TEXTS = {
 def usual_text(code: int) -> str:
     """What Oracle says with an error number, for the numbers tests script most."""
     return _USUAL_TEXTS.get(code, "scripted by the test")
+
+
+# DuckDB error classes by name, most specific first, a piece of their message, and what an Oracle client would see.
+_ENGINE_ERRORS = (
+    ("InterruptException", "", 1013, "user requested cancel of current operation"),
+    ("TransactionException", "", 8177, "can't serialize access for this transaction"),
+    ("NotImplementedException", "Unknown TimeZone", 1882, "timezone region not found"),
+    ("BinderException", "SELECT DISTINCT, ORDER BY", 1791, "not a SELECTed expression"),
+    ("BinderException", "must appear in the GROUP BY clause", 979, "not a GROUP BY expression"),
+    ("BinderException", "aggregate function calls cannot be nested", 935, "group function is nested too deeply"),
+    ("BinderException", "aggregate", 934, "group function is not allowed here"),
+    (
+        "InvalidInputException",
+        "More than one row returned by a subquery",
+        1427,
+        "single-row subquery returns more than one row",
+    ),
+    ("ConversionException", "", 1438, "value larger than specified precision allowed for this column"),
+    ("OutOfRangeException", "", 1426, "numeric overflow"),
+)
+
+
+def engine_error(error: Exception) -> OraError:
+    """What DuckDB raised, as Oracle would say it. Texts that begin with an ORA number are our macros' own."""
+    text = str(error)
+    if found := re.search(r"ORA-(\d{5}): ([^\n]*)", text):
+        return OraError(int(found[1]), found[2])
+    names = {kind.__name__ for kind in type(error).__mro__}
+    for name, piece, code, said in _ENGINE_ERRORS:
+        if name in names and piece in text:
+            return OraError(code, said)
+    return OraError(STANDIN_FAILURE, f"stand-in failure: {text.splitlines()[0]}")

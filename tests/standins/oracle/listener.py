@@ -11,7 +11,7 @@ from typing import Self
 
 from tests.standins.oracle.activity import Activity
 from tests.standins.oracle.clock import Clock
-from tests.standins.oracle.engine import Database
+from tests.standins.oracle.database import Database
 from tests.standins.oracle.faults import FaultPlan
 from tests.standins.oracle.session import Session
 

@@ -247,7 +247,8 @@ def _execute(r: Reader) -> Execute:
 
 def _reexecute(r: Reader, binds_of: BindsOf, *, fetch: bool) -> Execute:
     """Functions 4 and 78 reuse the bind types of the cursor's last execute; the count is
-    rows to prefetch for the second, executions for the first."""
+    rows to prefetch for the second, executions for the first.
+    """
     cursor_id, times = r.uint(), r.uint()
     r.uint()  # options 1: execute
     commit = r.uint() & 1  # options 2

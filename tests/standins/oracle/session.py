@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tests.standins.oracle import answers, ttc, wire
 from tests.standins.oracle.activity import Executed
 from tests.standins.oracle.auth import LoginExchange
-from tests.standins.oracle.errors import SESSION_ENDING, OraError, usual_text
+from tests.standins.oracle.errors import SESSION_ENDING, STANDIN_FAILURE, OraError, usual_text
 from tests.standins.oracle.requests import Bind, Call, Execute, Fetch, Hello, Logon, Piggybacks, Request, decode
+from tests.standins.oracle.values import rowid_text
 from tests.standins.oracle.wire import NeedMoreData, Reader
 
 if TYPE_CHECKING:
@@ -41,11 +42,11 @@ class OpenCursor:
     sql: str
     binds: list[Bind] = field(default_factory=list)
     columns: list[Column] | None = None
-    rows: Iterator[bytes] = iter(())
+    rows: Iterator[bytes] = field(default_factory=lambda: iter(()))
     sent: int = 0
 
 
-class Dropped(Exception):  # noqa: N818 - not an error but an order
+class Dropped(Exception):
     """The connection is to be closed now, after `last` has been sent."""
 
     def __init__(self, last: bytes = b"") -> None:
@@ -135,7 +136,8 @@ class Session:
 
     async def _converse(self) -> None:
         """Requests until the client logs off. A call runs as a task so that a break
-        (a MARKER packet) can interrupt it."""
+        (a MARKER packet) can interrupt it.
+        """
         packet = asyncio.ensure_future(self._read_packet())
         try:
             while True:
@@ -243,14 +245,12 @@ class Session:
             raise
         except Exception as error:
             log.exception("session %d: internal error", self.id)
-            return self._end(error=OraError(600, f"internal error code, arguments: [stand-in], [{error!r}]"))
+            return self._end(error=OraError(STANDIN_FAILURE, f"stand-in failure: {error!r}"))
 
     def _end(
         self, cursor_id: int = 0, *, rowcount: int = 0, rowid: str | None = None, error: OraError | None = None
     ) -> bytes:
-        return answers.end(
-            cursor_id, in_transaction=self._in_transaction, rowcount=rowcount, rowid=rowid, error=error
-        )
+        return answers.end(cursor_id, in_transaction=self._in_transaction, rowcount=rowcount, rowid=rowid, error=error)
 
     @property
     def _in_transaction(self) -> bool:
@@ -271,7 +271,8 @@ class Session:
         proof = self._login.verify(request.pairs) if self._login else None
         try:
             await self._fault("logon")
-            database.accounts.logged_on(self.user, proved=proof is not None)
+            may_connect = database.catalog.has_system(self.user, "CREATE SESSION")
+            database.accounts.logged_on(self.user, proved=proof is not None, may_connect=may_connect)
         except OraError:
             self.standin.activity.logged_on(self.user, granted=False)
             raise
@@ -325,20 +326,21 @@ class Session:
 
     async def _execute(self, engine: EngineSession, cursor: OpenCursor, request: Execute) -> bytes:
         rows = request.rows or [[]]
+        types = tuple(bind.type for bind in cursor.binds)
         if request.sql:
             await self._fault("parse", cursor.sql)
         self._record(cursor.sql, rows)
         keep = await self._fault("execute", cursor.sql)
         if request.options & ttc.OPT_EXECUTE:
-            result: Result = await self._in_worker(lambda: engine.execute(cursor.sql, rows))
+            result: Result = await self._in_worker(lambda: engine.execute(cursor.sql, rows, types))
         else:
-            result = await self._in_worker(lambda: engine.describe(cursor.sql))
+            result = await self._in_worker(lambda: engine.describe(cursor.sql, types))
         if request.options & ttc.OPT_COMMIT:
             await self._commit(engine)
         await self._fault("execute", cursor.sql, after=True)
         if result.columns is None:
-            return self._end(cursor.id, rowcount=result.rowcount, rowid=result.lastrowid)
-        cursor.rows = answers.encode_rows(result.columns, result.rows)
+            return self._end(cursor.id, rowcount=result.rowcount, rowid=_rowid(result.lastrowid))
+        cursor.rows = answers.encode_rows(result.columns, result.rows, result.zoned)
         cursor.sent = 0
         # Columns that changed since the last execution are described again: the driver learns of an altered table.
         describe = bool(request.sql) or result.columns != cursor.columns
@@ -389,3 +391,7 @@ class Session:
         if keep is None:
             return message
         raise Dropped(self._packets(message)[:keep])
+
+
+def _rowid(row: tuple[int, int] | None) -> str | None:
+    return rowid_text(*row) if row else None

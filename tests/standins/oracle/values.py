@@ -16,10 +16,11 @@ from tests.standins.oracle.wire import MAX_SHORT, Reader, sized_value, uint, val
 VARCHAR, NUMBER, BINARY_INTEGER, LONG, ROWID, DATE = 1, 2, 3, 8, 11, 12
 RAW, CHAR, BINARY_FLOAT, BINARY_DOUBLE = 23, 96, 100, 101
 TIMESTAMP, TIMESTAMP_TZ, TIMESTAMP_LTZ, UROWID = 180, 181, 231, 208
+INTERVAL_YM, INTERVAL_DS = 182, 183
 
 CHARSET_UTF8, CHARSET_UTF16 = 873, 2000
 TEXT_TYPES = frozenset({VARCHAR, CHAR, LONG, ROWID, UROWID})
-ROWS_PER_BLOCK = 50   # how synthetic row numbers map onto ROWID block and slot
+ROWS_PER_BLOCK = 50  # how synthetic row numbers map onto ROWID block and slot
 B64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -29,10 +30,10 @@ class Column:
 
     name: str
     type: int = VARCHAR
-    size: int = 4000           # bytes on the wire
+    size: int = 4000  # bytes on the wire
     precision: int = 0
     scale: int = 0
-    chars: int = 0             # declared length of a character column
+    chars: int = 0  # declared length of a character column
     nullable: bool = True
 
     def named(self, name: str) -> Column:
@@ -42,27 +43,30 @@ class Column:
         """Column metadata as laid out for TTC field versions 12.2 to 19.1."""
         text = self.type in (VARCHAR, CHAR, LONG)
         name = self.name.encode()
-        return b"".join((
-            struct.pack(">BBbb", self.type, 0, self.precision, self.scale),
-            uint(self.size),
-            uint(0),                                   # max array elements
-            uint(0),                                   # flags
-            uint(0),                                   # type OID
-            uint(0),                                   # type version
-            uint(CHARSET_UTF8 if text else 0),
-            bytes((1 if text else 0,)),                # character set form: implicit
-            uint(self.chars or (self.size if text else 0)),
-            uint(0),                                   # oaccolid (12.2+)
-            bytes((self.nullable, min(len(name), 255))),
-            sized_value(name),
-            sized_value(None),                         # type schema
-            sized_value(None),                         # type name
-            uint(position),
-            uint(0),                                   # user-defined type flags
-        ))
+        return b"".join(
+            (
+                struct.pack(">BBbb", self.type, 0, self.precision, self.scale),
+                uint(self.size),
+                uint(0),  # max array elements
+                uint(0),  # flags
+                uint(0),  # type OID
+                uint(0),  # type version
+                uint(CHARSET_UTF8 if text else 0),
+                bytes((1 if text else 0,)),  # character set form: implicit
+                uint(self.chars or (self.size if text else 0)),
+                uint(0),  # oaccolid (12.2+)
+                bytes((self.nullable, min(len(name), 255))),
+                sized_value(name),
+                sized_value(None),  # type schema
+                sized_value(None),  # type name
+                uint(position),
+                uint(0),  # user-defined type flags
+            )
+        )
 
 
 # --- NUMBER: an exponent byte, then base-100 digits ---------------------------------
+
 
 def encode_number(number: int | float | Decimal) -> bytes:
     if isinstance(number, float):
@@ -73,7 +77,7 @@ def encode_number(number: int | float | Decimal) -> bytes:
     whole = whole.lstrip("0")
     whole = whole.zfill(len(whole) + len(whole) % 2)
     fraction += "0" * (len(fraction) % 2)
-    digits = bytes(int((whole + fraction)[i:i + 2]) for i in range(0, len(whole + fraction), 2))
+    digits = bytes(int((whole + fraction)[i : i + 2]) for i in range(0, len(whole + fraction), 2))
     exponent = len(whole) // 2 - 1
     stripped = digits.lstrip(b"\0")
     exponent -= len(digits) - len(stripped)
@@ -101,9 +105,9 @@ def decode_number(data: bytes) -> int | Decimal:
     mantissa = mantissa if positive else -mantissa
     shift = exponent - len(digits) + 1
     if shift >= 0:
-        return mantissa * int(100 ** shift)
-    text = f"{mantissa}E{2 * shift}"      # by way of text: exact beyond the decimal context
-    return Decimal(text[:text.index("E") - 1] + f"E{2 * shift + 1}" if mantissa % 10 == 0 else text)
+        return mantissa * int(100**shift)
+    text = f"{mantissa}E{2 * shift}"  # by way of text: exact beyond the decimal context
+    return Decimal(text[: text.index("E") - 1] + f"E{2 * shift + 1}" if mantissa % 10 == 0 else text)
 
 
 # --- DATE and the TIMESTAMP family -----------------------------------------------
@@ -117,8 +121,7 @@ def _encode_day(year: int, month: int, day: int) -> bytes:
 
 
 def encode_date(when: dt.datetime) -> bytes:
-    return (_encode_day(when.year, when.month, when.day)
-            + _TIMES[when.hour * 3600 + when.minute * 60 + when.second])
+    return _encode_day(when.year, when.month, when.day) + _TIMES[when.hour * 3600 + when.minute * 60 + when.second]
 
 
 def encode_timestamp(when: dt.datetime) -> bytes:
@@ -128,22 +131,60 @@ def encode_timestamp(when: dt.datetime) -> bytes:
     return encode_date(when)
 
 
-def encode_timestamp_tz(when: dt.datetime) -> bytes:
-    """UTC fields, then the offset's hours (+20) and minutes (+60); naive values are UTC."""
-    if when.tzinfo is None:
-        return encode_date(when) + (when.microsecond * 1000).to_bytes(4, "big") + b"\x14\x3c"
-    offset = when.utcoffset() or dt.timedelta()
-    utc = (when - offset).replace(tzinfo=None)
-    hours, minutes = divmod(abs(int(offset.total_seconds())) // 60, 60)
-    sign = -1 if offset < dt.timedelta() else 1
-    return encode_timestamp_tz(utc)[:11] + bytes((sign * hours + 20, sign * minutes + 60))
+REGION = b"\xd1\x78"  # Europe/Paris's number; the driver refuses every region, whichever it is
+
+
+def encode_timestamp_tz(item: tuple[dt.datetime, int | None]) -> bytes:
+    """UTC fields, then the offset's hours (+20) and minutes (+60).
+
+    The offset comes in minutes; None stands for a named region, whose first byte has the top
+    bit set: thin drivers refuse it (DPY-3022).
+    """
+    when, offset = item
+    head = encode_date(when) + (when.microsecond * 1000).to_bytes(4, "big")
+    if offset is None:
+        return head + REGION
+    sign = -1 if offset < 0 else 1
+    hours, minutes = divmod(abs(offset), 60)
+    return head + bytes((sign * hours + 20, sign * minutes + 60))
+
+
+def encode_interval_ds(micros: int) -> bytes:
+    """Days, hours, minutes, seconds and nanoseconds, each offset to be positive."""
+    sign, rest = (-1, -micros) if micros < 0 else (1, micros)
+    seconds, fraction = divmod(rest, 1_000_000)
+    days, seconds = divmod(seconds, 86_400)
+    hours, seconds = divmod(seconds, 3600)
+    minutes, seconds = divmod(seconds, 60)
+    parts = (sign * days + 2**31, sign * hours + 60, sign * minutes + 60, sign * seconds + 60)
+    return struct.pack(">IBBBI", *parts, sign * fraction * 1000 + 2**31)
+
+
+def decode_interval_ds(data: bytes) -> int:
+    """An interval in microseconds."""
+    days, hours, minutes, seconds, nanos = struct.unpack(">IBBBI", data)
+    total = (days - 2**31) * 86_400 + (hours - 60) * 3600 + (minutes - 60) * 60 + seconds - 60
+    return int(total * 1_000_000 + (nanos - 2**31) // 1000)
+
+
+def encode_interval_ym(months: int) -> bytes:
+    """Years and months, each offset to be positive."""
+    sign = -1 if months < 0 else 1
+    years, rest = divmod(abs(months), 12)
+    return struct.pack(">IB", sign * years + 2**31, sign * rest + 60)
+
+
+def decode_interval_ym(data: bytes) -> int:
+    """An interval in months."""
+    years, months = struct.unpack(">IB", data)
+    return int((years - 2**31) * 12 + months - 60)
 
 
 def decode_date(data: bytes) -> dt.datetime:
     """Any of the above; aware when the value carries an offset."""
     year = (data[0] - 100) * 100 + data[1] - 100
     micros = int.from_bytes(data[7:11], "big") // 1000 if len(data) >= 11 else 0
-    when = dt.datetime(year, data[2], data[3], data[4] - 1, data[5] - 1, data[6] - 1, micros)
+    when = dt.datetime(year, data[2], data[3], data[4] - 1, data[5] - 1, data[6] - 1, micros)  # noqa: DTZ001 - DATEs have no zone
     if len(data) < 13:
         return when
     zone = dt.timezone(dt.timedelta(hours=data[11] - 20, minutes=data[12] - 60))
@@ -151,6 +192,7 @@ def decode_date(data: bytes) -> dt.datetime:
 
 
 # --- binary floating point: sign-adjusted so that bytes compare in order ----------
+
 
 def encode_double(number: float) -> bytes:
     raw = struct.pack(">d", number)
@@ -165,6 +207,7 @@ def decode_binary_float(data: bytes) -> float:
 
 # --- ROWID: object, file, block and slot, shown as 18 base-64 characters ----------
 
+
 def _b64_int(text: str) -> int:
     number = 0
     for char in text:
@@ -177,6 +220,15 @@ def encode_rowid(text: str) -> bytes:
     return b"\x0d" + rowid_fields(text)
 
 
+def rowid_text(object_id: int, row: int) -> str:
+    """The 18 characters of a row's identity, as the engine's own SQL makes them."""
+
+    def digits(number: int, width: int) -> str:
+        return "".join(B64[(number >> (6 * i)) & 63] for i in range(width - 1, -1, -1))
+
+    return f"{digits(object_id, 6)}AAE{digits(row // ROWS_PER_BLOCK, 6)}{digits(row % ROWS_PER_BLOCK, 3)}"
+
+
 def rowid_fields(text: str | None) -> bytes:
     if not text:
         return bytes(5)
@@ -186,6 +238,7 @@ def rowid_fields(text: str | None) -> bytes:
 
 
 # --- putting it together ---------------------------------------------------------
+
 
 @lru_cache(maxsize=1 << 17)
 def _number(number: int | float | Decimal) -> bytes:
@@ -198,24 +251,31 @@ def _text(item: Any) -> bytes:
 
 
 def _date(item: Any) -> bytes:
-    """A DATE; DuckDB's own DATE type comes without a time of day."""
-    return b"\x07" + encode_date(item if isinstance(item, dt.datetime)
-                                 else dt.datetime(item.year, item.month, item.day))
+    return b"\x07" + encode_date(item)
 
 
 def encoder(column: Column) -> Callable[[Any], bytes]:
     """The function turning a non-NULL Python value of `column` into wire bytes."""
     if column.type == CHAR:
-        width = column.chars or column.size
-        return lambda item: _text(str(item).ljust(width))
+        return _text  # padded when it was stored
     if column.type in (TIMESTAMP, TIMESTAMP_LTZ):
         return lambda item: value(encode_timestamp(item))
     if column.type == TIMESTAMP_TZ:
         return lambda item: b"\x0d" + encode_timestamp_tz(item)
+    if column.type == INTERVAL_DS:
+        return lambda item: b"\x0b" + encode_interval_ds(item)
+    if column.type == INTERVAL_YM:
+        return lambda item: b"\x05" + encode_interval_ym(item)
     if column.type == BINARY_DOUBLE:
         return lambda item: b"\x08" + encode_double(item)
     plain: dict[int, Callable[[Any], bytes]] = {
-        VARCHAR: _text, LONG: _text, NUMBER: _number, DATE: _date, ROWID: encode_rowid, RAW: value}
+        VARCHAR: _text,
+        LONG: _text,
+        NUMBER: _number,
+        DATE: _date,
+        ROWID: encode_rowid,
+        RAW: value,
+    }
     return plain[column.type]
 
 
@@ -230,6 +290,10 @@ def decode_bind(kind: int, charset_form: int, reader: Reader) -> Any:
         return decode_number(raw)
     if kind in (DATE, TIMESTAMP, TIMESTAMP_TZ, TIMESTAMP_LTZ):
         return decode_date(raw)
+    if kind == INTERVAL_DS:
+        return decode_interval_ds(raw)
+    if kind == INTERVAL_YM:
+        return decode_interval_ym(raw)
     if kind in (BINARY_DOUBLE, BINARY_FLOAT):
         return decode_binary_float(raw)
     return raw
