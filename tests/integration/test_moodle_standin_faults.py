@@ -16,11 +16,8 @@ import pytest
 
 from tests.standins.moodle import Fault, Kind, MoodleStandin, Site, site_from_fixture
 from tests.standins.moodle.client import flatten, row
+from tests.standins.moodle.scenery import ADD, DELETE, INFO
 from tests.standins.moodle.web import ENDPOINT
-
-ADD = "core_cohort_add_cohort_members"
-DELETE = "core_cohort_delete_cohort_members"
-INFO = "core_webservice_get_site_info"
 
 
 @pytest.fixture

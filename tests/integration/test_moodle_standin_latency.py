@@ -8,16 +8,8 @@ from tests.standins.moodle import MEASURED, CostModel, ServerProfile, Site, site
 from tests.standins.moodle.client import Client, row
 from tests.standins.moodle.latency import INSTANT, Workers
 from tests.standins.moodle.records import CourseLink
+from tests.standins.moodle.scenery import ADD, BY_FIELD, CREATE, DELETE, INFO, MEMBERS, REPORT, USERS
 from tests.standins.moodle.service import Service
-
-ADD = "core_cohort_add_cohort_members"
-DELETE = "core_cohort_delete_cohort_members"
-MEMBERS = "core_cohort_get_cohort_members"
-CREATE = "core_cohort_create_cohorts"
-BY_FIELD = "core_user_get_users_by_field"
-USERS = "core_user_get_users"
-REPORT = "core_reportbuilder_retrieve_report"
-INFO = "core_webservice_get_site_info"
 
 
 @pytest.mark.parametrize(
