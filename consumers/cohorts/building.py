@@ -10,6 +10,7 @@ from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.group import SESSION_TIMEOUT
 from connector.runtime.kafka.producer import TransactionalProducer
 from connector.runtime.kafka.topics import Topics, topic_id
+from connector.runtime.messages import Message
 from connector.runtime.telemetry import Labelled, Metrics, Pseudonym, Tracer
 from consumers.cohorts.additions import Additions
 from consumers.cohorts.alerts import Alerts
@@ -168,6 +169,11 @@ class CohortConsumer:
     def idle(self) -> bool:
         """Whether nothing can be done now."""
         return self._consumer.idle
+
+    @property
+    def paused(self) -> Message | None:
+        """Why Moodle is not called, while it is not."""
+        return self._desk.pause.cause
 
     @property
     def owned(self) -> frozenset[int]:

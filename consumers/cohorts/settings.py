@@ -21,6 +21,9 @@ class SinkSettings(Section):
     students: DirectorySettings
     """How a student of the source is found among Moodle's users."""
 
+    maps: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Value maps for the normaliser of ``students``, by name."""
+
     removal_settle: Duration = timedelta(seconds=60)
     """How long a removal waits before it is done; within it the last word wins. A removal can cost a student their work
     in a course, so it is slower than an addition on purpose."""
