@@ -73,7 +73,7 @@ class Table(SchemaObject):
                 return column
         raise OraError(904, f'"{name}": invalid identifier')
 
-    def keys(self) -> list[Constraint]:
+    def unique_keys(self) -> list[Constraint]:
         """Primary key and unique constraints."""
         return [c for c in self.constraints if c.kind in "PU"]
 

@@ -150,7 +150,7 @@ class Definitions:
             parent = table if given.references[-1] == table.name and parent is None else parent
             if not isinstance(parent, Table):
                 raise OraError(942, "table or view does not exist")
-            if not any(k.kind == "P" for k in parent):
+            if not any(k.kind == "P" for k in parent.unique_keys()):
                 raise OraError(2268, "referenced table does not have a primary key")
             references = parent.key
         if given.kind == "P":

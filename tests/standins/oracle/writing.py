@@ -55,7 +55,7 @@ class Writer:
             self._require_free(table, snapshot)
         if change.kind != "DELETE":
             self._check_rows(change, params)
-            for key in table:
+            for key in table.unique_keys():
                 if change.assigned.intersection(key.columns):
                     self._check_key(table, key, updating=change.kind == "UPDATE")
             self._check_parents(change)
@@ -152,7 +152,7 @@ class Writer:
                 continue
             assert constraint.references
             parent = self.catalog.table(constraint.references, constraint.references[0])
-            key = next((c.columns for c in parent if c.kind == "P"), [])
+            key = next((c.columns for c in parent.unique_keys() if c.kind == "P"), [])
             same = " AND ".join(f"p.{quoted(k)} = n.{quoted(c)}" for k, c in zip(key, constraint.columns, strict=True))
             given = " AND ".join(f"n.{quoted(c)} IS NOT NULL" for c in constraint.columns)
             orphans = (
@@ -164,7 +164,7 @@ class Writer:
                 raise OraError(2291, f"integrity constraint ({name}) violated - parent key not found")
 
     def _check_children(self, table: Table) -> None:
-        key = next((c.columns for c in table if c.kind == "P"), [])
+        key = next((c.columns for c in table.unique_keys() if c.kind == "P"), [])
         for child in self.catalog.of_kind(Table):
             for constraint in child.constraints:
                 if constraint.kind != "R" or constraint.references != table.key:

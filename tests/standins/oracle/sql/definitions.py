@@ -56,8 +56,7 @@ class DefinitionParser(QueryParser):
             return self.change_user(create=True)
         if self.words("ROLE"):
             return commands.CreateRole(self.identifier())
-        self.fail(901, "invalid CREATE command")
-        return None
+        raise self.fault(901, "invalid CREATE command")
 
     def _create_view(self, *, replace: bool, force: bool) -> commands.CreateView:
         name = self.name()
@@ -283,8 +282,7 @@ class DefinitionParser(QueryParser):
             return self.change_user(create=False)
         if self.words("SEQUENCE"):
             return commands.CreateSequence(self.name(), self._sequence_options(), alter=True)
-        self.fail(940, "invalid ALTER command")
-        return None
+        raise self.fault(940, "invalid ALTER command")
 
     def _alter_session(self) -> commands.AlterSession:
         self.expect_word("SET")

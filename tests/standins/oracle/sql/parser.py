@@ -164,8 +164,12 @@ class Parser:
         self.at += token.kind != "end"
         return token
 
+    def fault(self, code: int, text: str) -> OraError:
+        """An error that points at the token at hand."""
+        return OraError(code, text, self.token.pos)
+
     def fail(self, code: int, text: str) -> NoReturn:
-        raise OraError(code, text, self.token.pos)
+        raise self.fault(code, text)
 
     def is_word(self, *words: str) -> bool:
         return self.token.kind == "name" and self.token.value in words
@@ -200,8 +204,7 @@ class Parser:
     def identifier(self) -> str:
         if self.token.kind == "quoted" or (self.token.kind == "name" and self.token.value not in RESERVED):
             return self.take().value
-        self.fail(904, f"{self.token.raw or 'end of text'}: invalid identifier")
-        return None
+        raise self.fault(904, f"{self.token.raw or 'end of text'}: invalid identifier")
 
     def name(self) -> tree.Name:
         parts = [self.identifier()]
