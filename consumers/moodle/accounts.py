@@ -16,8 +16,10 @@ from consumers.moodle.errors import Fault, Forbidden, Unavailable
 from consumers.moodle.reading import GET_REPORT
 from consumers.moodle.values import ReportPage, User
 
-SAMPLE = 40
+SAMPLE = 20
 """Ids in one probe for newer accounts."""
+STRETCHES = (1_000_000, 100_000, 10_000, 1_000)
+"""Ids that one probe spans, in turn."""
 WINDOW = 100
 """Ids beyond the newest that must all be free before the newest is taken to be the newest."""
 READINGS = 3
@@ -111,12 +113,14 @@ def columns(headers: Sequence[str], report: Report) -> tuple[int, int]:
 def newest_id(reader: AccountReader, known: int) -> int:
     """The id of the newest account, as far as can be found from ``known`` upwards in a few calls.
 
-    Deleted accounts count: Moodle answers for them as well, so ids have few holes.
+    Samples ever denser stretches beyond the highest id found so far. Moodle answers for deleted accounts too, so ids
+    have few holes; one that is wider than all that lies beyond it may hide that.
     """
-    highest, step = known, WINDOW * 10
-    while step >= WINDOW:
-        found = _highest(reader, range(highest + step // SAMPLE, highest + step + 1, step // SAMPLE))
-        highest, step = (found, step * 2) if found else (highest, step // 2)
+    highest = known
+    for stretch in STRETCHES:
+        stride = stretch // SAMPLE - 1  # odd, since some databases hand out every second or third id
+        while found := _highest(reader, range(highest + stride, highest + stretch + 1, stride)):
+            highest = found
     while found := _highest(reader, range(highest + 1, highest + WINDOW + 1)):
         highest = found
     return highest

@@ -20,7 +20,7 @@ from connector.runtime.clock import Clock
 from connector.runtime.patterns import Pattern
 from consumers.moodle.accounts import AccountReader
 from consumers.moodle.directory_store import Candidate, DirectoryStore
-from consumers.moodle.finders import DirectFinder, Intake, ProfileFinder
+from consumers.moodle.finders import DirectFinder, Intake, ProfileFinder, Together, one_by_one
 from consumers.moodle.resolution import UNKNOWN, Ambiguous, Deleted, Found, Resolution, normaliser
 from consumers.moodle.settings import DirectorySettings
 
@@ -108,9 +108,13 @@ class Directory:
         """
         now = self._now()
         missing = {value for key in keys if (value := self.normalise(key)) is not None}
-        if due := self._intake.due(missing, now)[:LOOKED_FOR_AT_ONCE]:
-            with self._reading:
+        due = self._intake.due(missing, now)[:LOOKED_FOR_AT_ONCE]
+        # While another thread reads everything there is nothing to add to it, and its end is not worth waiting for.
+        if due and self._reading.acquire(blocking=False):
+            try:
                 self._finder.search(due, now)
+            finally:
+                self._reading.release()
         return self.resolve(keys)
 
     def keys_of(self, user_ids: Collection[int]) -> dict[int, frozenset[str]]:
@@ -168,11 +172,12 @@ def open_directory(
     site_url: str,
     path: Path | None,
     resets_filters: bool = True,
+    together: Together = one_by_one,
 ) -> Directory:
     """The directory of one site. ``path`` is its cache, memory if ``None``; one of other settings is thrown away.
 
     ``maps`` holds the value maps that the normaliser may name; ``resets_filters`` says that the token may reset the
-    filters of reports.
+    filters of reports; ``together`` makes look-ups side by side, if it brings threads.
 
     Raises:
         ValueError: the normaliser cannot be read.
@@ -183,7 +188,7 @@ def open_directory(
         sort_keys=True,
         default=dict,
     )
-    intake = Intake(reader, DirectoryStore(path, fingerprint), normalise, settings)
+    intake = Intake(reader, DirectoryStore(path, fingerprint), normalise, settings, together)
     finder: Finder
     if settings.by == "profile_field":
         finder = ProfileFinder(intake, settings, clock, resets_filters=resets_filters)
