@@ -17,7 +17,7 @@ def hints(world: World) -> str:
     group = world.groups("TD")[0]
     change = f"{python} -m tests.demo.change --dsn {ends.dsn}"
     student = world.some_members(group, 1)[0]
-    newcomer = next(world.newcomers(group))
+    newcomer = world.newcomer([group])
     kafka = f"{python} -m tests.standins.kafka tool"
     return f"""
 Everything is still running. Ctrl-C here stops it all.

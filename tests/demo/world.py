@@ -6,7 +6,7 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from tests.demo.waiting import wait_until
 
 PARTITIONS = 12
 MEMBERSHIPS = "enrollment.memberships"
-CONSUMER_GROUP = "moodle"
+CONSUMER_GROUP = "cohortstream.moodle"
 GROUP_TOOL = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 
 
@@ -51,7 +51,10 @@ class World:
     traced: Place | None = None
     """A membership whose trace is worth a look."""
 
+    _rows: set[tuple[str, int]] = field(default_factory=set)
+
     def __post_init__(self) -> None:
+        self._rows = {(enrolment.student, enrolment.group) for enrolment in self.university.enrolments}
         self.members = {code: set(students) for code, students in self.university.members.items()}
         names = {normalised(account.student_number): account.username for account in self.university.accounts}
         unresolved = self.university.unresolved
@@ -67,16 +70,16 @@ class World:
         """Numbers of some members that have an account."""
         return self.chance.sample(sorted(s for s in self.members[group.code] if s in self.users), count)
 
-    def newcomers(self, group: Group) -> Iterator[str]:
-        """Numbers of students with an account who were never enrolled in the group, in some order."""
-        known = {enrolment.student for enrolment in self.university.enrolments if enrolment.group == group.code}
-        there = self.members[group.code] | known
-        students = [student.number for student in self.university.students]
+    def newcomer(self, groups: Iterable[Group]) -> str:
+        """Number of a student with an account who never had a row in any of the groups; from now on one of them."""
+        codes = {group.code for group in groups}
         while True:
-            number = self.chance.choice(students)
-            if number in self.users and number not in there:
-                there.add(number)
-                yield number
+            number = self.chance.choice(self.university.students).number
+            if number in self.users and not any((number, code) in self._rows for code in codes):
+                self._rows |= {(number, code) for code in codes}
+                for code in codes:
+                    self.members[code].add(number)
+                return number
 
     def resolved(self) -> int:
         """How many memberships Moodle must have for what the source says, vanished cohorts not counted."""

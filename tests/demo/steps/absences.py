@@ -36,8 +36,7 @@ def late_account(world: World) -> None:
 def hard_delete(world: World) -> None:
     """A row is deleted while another row of the same student changes, so the student is looked at."""
     group, course = world.groups("TP")[0], world.groups("CM")[7]
-    newcomers = world.newcomers(course)
-    member = next(number for number in newcomers if number in world.members[group.code])
+    member = next(s for s in world.some_members(group, 10) if s not in world.members[course.code])
     with world.narrator.step(
         f"Hard delete: a row of {group.cohort} is deleted; the student also enrols in {course.cohort}, which makes us look",
         "the missing row is looked for once more (after 3 s here, 15 min in production), then the member is removed",

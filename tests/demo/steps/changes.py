@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from itertools import cycle
+from itertools import cycle, islice
 
 from tests.demo.freshness import measure
 from tests.demo.student_system import Place
@@ -12,6 +12,7 @@ from tests.demo.world import World
 
 RATE = 100
 LIVE_SECONDS = 8
+_TOGETHER = 4
 _MOVED = 5
 _WITHDRAWN = 6
 _OVERTAKING = 20
@@ -19,31 +20,31 @@ _HELD_OPEN_S = 5.0  # longer than the overlap in the settings, so that only the 
 
 
 def live_enrolments(world: World) -> None:
-    """Students enrol everywhere, one commit each."""
+    """Students enrol everywhere, each in a few groups at once."""
     total = RATE * LIVE_SECONDS
     groups = [group for group in world.university.groups if group.code in world.members]
     with world.narrator.step(
-        f"Live: {RATE} enrolments a second for {LIVE_SECONDS} s, spread over {len(groups)} cohorts, one commit each",
+        f"Live: {RATE} enrolments a second for {LIVE_SECONDS} s over {len(groups)} cohorts, {_TOGETHER} to a transaction",
         "each in Moodle about a second after its commit",
     ) as step:
         cohorts = world.moodle.cohorts()
         since = world.moodle.mark()
-        newcomers = {group.code: world.newcomers(group) for group in groups}
-        places = [
-            Place(next(newcomers[group.code]), group) for group, _ in zip(cycle(groups), range(total), strict=False)
+        turn = cycle(groups)
+        orders = [list(islice(turn, _TOGETHER)) for _ in range(total // _TOGETHER)]
+        batches = [
+            [Place(student, group) for group in order] for order in orders for student in [world.newcomer(order)]
         ]
         committed: dict[tuple[int, int], float] = {}
         begun = time.monotonic()
-        for number, place in enumerate(places):
-            time.sleep(max(0.0, begun + number / RATE - time.monotonic()))
-            at = world.school.enrol(place.row)
-            committed[cohorts[place.group.cohort], world.user_id(place.student)] = at
-            world.members[place.group.code].add(place.student)
+        for number, places in enumerate(batches):
+            time.sleep(max(0.0, begun + number * _TOGETHER / RATE - time.monotonic()))
+            at = world.school.enrol(*(place.row for place in places))
+            committed |= {(cohorts[place.group.cohort], world.user_id(place.student)): at for place in places}
         took = time.monotonic() - begun
         events = world.await_events(since, set(committed), set())
         world.freshness = measure(committed, events)
-        world.traced = places[-1]
-        step.saw(f"{total} enrolments committed in {took:.1f} s; from commit to membership: {world.freshness}")
+        world.traced = batches[-1][0]
+        step.saw(f"{len(committed)} enrolments committed in {took:.1f} s; from commit to membership: {world.freshness}")
 
 
 def moves(world: World) -> None:
@@ -99,8 +100,7 @@ def withdrawals(world: World) -> None:
 def late_commit(world: World) -> None:
     """A row that is stamped, overtaken by others' commits, and committed seconds later."""
     group = world.groups("CM")[3]
-    newcomers = world.newcomers(group)
-    late, *others = (Place(next(newcomers), group) for _ in range(_OVERTAKING + 1))
+    late, *others = (Place(world.newcomer([group]), group) for _ in range(_OVERTAKING + 1))
     with world.narrator.step(
         f"Late commit: an enrolment is stamped now and committed {_HELD_OPEN_S:.0f} s later; {_OVERTAKING} others overtake it",
         "the others are in Moodle at once; the late one too, as soon as it is committed, though its stamp is old by then",
@@ -113,7 +113,6 @@ def late_commit(world: World) -> None:
             other_session.insert(late.row)
             for place in others:
                 world.school.enrol(place.row)
-                world.members[group.code].add(place.student)
             world.await_events(since, {(cohort, world.user_id(place.student)) for place in others}, set())
             wait_until(lambda: time.time() > stamped + _HELD_OPEN_S, "the time for the late commit")
             if world.moodle.is_member(group.cohort, world.users[late.student]):
@@ -121,7 +120,6 @@ def late_commit(world: World) -> None:
             committed = other_session.commit()
         finally:
             other_session.close()
-        world.members[group.code].add(late.student)
         wanted = (cohort, world.user_id(late.student))
         events = world.await_events(since, {wanted}, set())
         seen = next(event.at for event in events if (event.cohort, event.user) == wanted)

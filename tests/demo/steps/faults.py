@@ -24,10 +24,9 @@ def outage(world: World) -> None:
         since = world.moodle.mark()
         world.moodle.control("outage", seconds=_OUTAGE_S)
         back = time.time() + _OUTAGE_S
-        places = [Place(next(world.newcomers(group)), group) for group in groups]
+        places = [Place(world.newcomer([group]), group) for group in groups]
         for place in places:
             world.school.enrol(place.row)
-            world.members[place.group.code].add(place.student)
         wanted = {(cohorts[place.group.cohort], world.user_id(place.student)) for place in places}
         events = world.await_events(since, wanted, set(), _BOUND)
         last = max(event.at for event in events if (event.cohort, event.user) in wanted)

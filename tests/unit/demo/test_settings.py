@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+from connector.commands.settings import load_settings
 from connector.runtime.patterns import Pattern
 from tests.demo.settings import Ends, settings_text, write_settings
 from tests.demo.university import YEAR, found, normalised
@@ -24,6 +25,14 @@ def test_readable() -> None:
     assert values["kafka"]["bootstrap_servers"] == ENDS.bootstrap
     assert values["sources"]["scolarite"]["dsn"] == ENDS.dsn
     assert values["telemetry"]["trace_file"] == '/tmp/a "quoted" one/traces.jsonl'
+
+
+def test_valid(tmp_path: Path) -> None:
+    """The product finds no fault with it."""
+    settings, _ = load_settings(write_settings(replace(ENDS, directory=tmp_path)), {})
+
+    assert settings.sources["scolarite"].timezone == "Europe/Paris"
+    assert settings.sinks["moodle"].moodle.token.read() == ENDS.moodle_token
 
 
 def test_secrets(tmp_path: Path) -> None:
