@@ -88,6 +88,16 @@ def test_request_that_cannot_be_rebuilt_is_named() -> None:
     assert "not applicable" in report([verdict])[0]
 
 
+def test_a_breakdown_is_a_difference_of_that_transcript() -> None:
+    """What the stand-in cannot even load disagrees, and does not end the replay."""
+    transcript = next(read_folder(TRANSCRIPTS))
+    state = [{**transcript.document["state_before"][0], "context": "category:UNKNOWN"}]
+
+    verdict = repeat(Transcript(transcript.path, {**transcript.document, "state_before": state}), load_fixture())
+
+    assert verdict.differences == ["the stand-in broke down: KeyError: 'category:UNKNOWN'"]
+
+
 def test_fields_go_on_in_their_pattern() -> None:
     """Indexes and numbered values count on with their zeros, constants stay, a begun row is finished."""
     shown = [("m[0][a]", "x"), ("m[0][b]", "u08"), ("m[1][a]", "x"), ("m[1][b]", "u09"), ("m[2][a]", "x")]

@@ -155,7 +155,10 @@ def test_limits_of_the_web_server(service: Service) -> None:
 
     assert guarded.send(INFO).status == 413
     assert service.handle(Request("GET", ENDPOINT, b"a" * 8200)).status == 414
-    assert service.handle(Request("GET", "/elsewhere")).status == 404
+    assert service.handle(Request("GET", "/elsewhere.php")).body == b"File not found.\n"
+    assert service.handle(Request("GET", "/elsewhere")).body.startswith(b"<html>")
+    assert service.handle(Request("GET", ENDPOINT + "/more")).status == 200
+    assert service.handle(Request("HEAD", ENDPOINT)).body == b""
     greedy = Client(Service(service.site, ServerProfile(memory_limit=10 * 9_800)))
     died = greedy.send(USERS, criteria=[{"key": "email", "value": "%"}])
     assert (died.status, died.body) == (500, b"")

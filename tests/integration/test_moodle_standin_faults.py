@@ -286,7 +286,12 @@ def test_orders_that_make_no_sense(moodle: MoodleStandin, http_client: httpx.Cli
     response = http_client.post(moodle.control_url, content=order)
 
     assert response.status_code == 400
-    assert "members" in response.json()["actions"]
+    assert response.json()["actions"] == sorted(control(moodle, "help"))
+
+
+def test_every_order_is_explained(moodle: MoodleStandin) -> None:
+    """Help has a sentence for each."""
+    assert [name for name, text in control(moodle, "help").items() if not text] == []
 
 
 def test_concurrent_callers_all_get_through(site: Site, moodle: MoodleStandin) -> None:

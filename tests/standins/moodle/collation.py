@@ -103,7 +103,7 @@ class Flavour:
         if self.name == "mariadb":
             return _leading_number(text)
         stripped = text.strip(" \t\n\r\v\f")
-        if not re.fullmatch(r"[+-]?[0-9]+", stripped) or not php.INT_MIN <= int(stripped) <= php.INT_MAX:
+        if not re.fullmatch(r"[+-]?[0-9]{1,30}", stripped) or not php.INT_MIN <= int(stripped) <= php.INT_MAX:
             raise CastError(text)
         return int(stripped)
 
@@ -118,7 +118,7 @@ def _leading_number(text: str) -> float | int:
     found = re.match(r"[ \t\n\r\v\f]*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)", text)
     if found is None:
         return 0
-    return int(found[1]) if re.fullmatch(r"[+-]?\d+", found[1]) else float(found[1])
+    return int(found[1]) if re.fullmatch(r"[+-]?\d{1,30}", found[1]) else float(found[1])
 
 
 def _like_folded(text: str) -> str:

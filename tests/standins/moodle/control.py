@@ -1,6 +1,7 @@
 """Remote control of the stand-in: filling, breaking and inspecting it over HTTP, from this machine only.
 
-``POST /standin/control`` with ``{"do": ACTION, ...}``; the answer is a JSON object. ``GET`` answers the counters.
+``POST /standin/control`` with ``{"do": ACTION, ...}``; the answer is a JSON object. ``GET`` answers the counters, the
+action ``help`` what every action does.
 """
 
 import json
@@ -60,11 +61,16 @@ class Control:
             return _json(400, {"error": f"{type(error).__name__}: {error}", "actions": sorted(self._actions)})
         return _json(200, answer if answer is not None else {"ok": True})
 
+    def do_help(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """What every action does."""
+        return {name: (action.__doc__ or "").strip() for name, action in sorted(self._actions.items())}
+
     def do_users(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Add users: ``users`` is a list of objects with ``username`` and whatever else ``Site.add_user`` takes."""
         return {"ids": {row["username"]: self._site.add_user(**row).id for row in order["users"]}}
 
     def do_delete_user(self, order: Mapping[str, Any]) -> None:
+        """Delete ``username`` as the Moodle page does: memberships go without events."""
         self._site.delete_user(self._userid(order["username"]))
 
     def do_update_user(self, order: Mapping[str, Any]) -> None:
@@ -73,16 +79,19 @@ class Control:
         self._site.update_user(self._userid(order["username"]), profile=order.get("profile"), **changes)
 
     def do_categories(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Add course categories: a list of ``idnumber``, ``name``, ``parent`` (idnumber)."""
         return {"ids": {row["idnumber"]: self._site.add_category(**row).id for row in order["categories"]}}
 
     def do_cohorts(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Add cohorts: a list of ``idnumber`` and whatever else ``Site.add_cohort`` takes."""
         return {"ids": {row["idnumber"]: self._site.add_cohort(**row).id for row in order["cohorts"]}}
 
     def do_add_members(self, order: Mapping[str, Any]) -> None:
-        """As somebody does by hand on Moodle's page."""
+        """``usernames`` join ``cohort``, as by hand on Moodle's page: no event of the web service."""
         self._site.put_members(order["cohort"], [self._userid(name) for name in order["usernames"]])
 
     def do_remove_members(self, order: Mapping[str, Any]) -> None:
+        """The same way out: ``usernames`` leave ``cohort``."""
         self._site.take_members(order["cohort"], [self._userid(name) for name in order["usernames"]])
 
     def do_members(self, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,6 +110,7 @@ class Control:
         return {"events": rows, "last": self._site.log.last_number}
 
     def do_counters(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Calls by function, events by name, units of work (``phantom`` removals too), answers by status."""
         site = self._site
         with site.tables.lock:
             memberships = sum(len(members) for members in site.tables.members.values())
@@ -130,6 +140,7 @@ class Control:
         self._service.faults.add(Fault(Kind(order["kind"]), **{k: v for k, v in order.items() if k != "kind"}))
 
     def do_clear_faults(self, order: Mapping[str, Any]) -> None:
+        """Forget all faults."""
         self._service.faults.clear()
 
     def do_latency(self, order: Mapping[str, Any]) -> None:
@@ -144,18 +155,23 @@ class Control:
             self._doors.close_door(order.get("seconds"))
 
     def do_token(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """The token of ``caller``."""
         return {"token": self._site.token(order["caller"])}
 
     def do_revoke_token(self, order: Mapping[str, Any]) -> None:
+        """Make the token of ``caller`` unknown."""
         self._site.revoke_token(order["caller"])
 
     def do_restore_token(self, order: Mapping[str, Any]) -> None:
+        """Make it known again."""
         self._site.restore_token(order["caller"])
 
     def do_revoke_capability(self, order: Mapping[str, Any]) -> None:
+        """Take ``capability`` from ``caller`` everywhere."""
         self._site.revoke_capability(order["caller"], order["capability"])
 
     def do_grant_capability(self, order: Mapping[str, Any]) -> None:
+        """Give ``capability`` to ``caller`` in ``context`` (``system`` or ``category:IDNUMBER``)."""
         self._site.grant_capability(order["caller"], order["capability"], order.get("context", "system"))
 
     def _userid(self, username: str) -> int:

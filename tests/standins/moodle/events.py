@@ -79,6 +79,12 @@ class EventLog:
                 self._rows.append(event)
                 self.counts[event.eventname.rpartition("\\")[2]] += 1
 
+    def append_call(self, event: LogEvent, function: str, now: float) -> None:
+        """Write that a function was called, and count it."""
+        self.append([event], now)
+        with self._lock:
+            self.calls[function] += 1
+
     def since(self, number: int) -> list[LogEvent]:
         """Events after the one with this number, oldest first, as far as they are kept."""
         with self._lock:

@@ -98,7 +98,7 @@ def user_from(row: Mapping[str, Any]) -> User:
         bool(row["deleted"]),
         dict(row["profile_fields"]),
         # The installer shows the administrator's e-mail to everyone; everybody else has the default.
-        maildisplay=1 if row["username"] == "admin" else 2,
+        maildisplay=row.get("maildisplay", 1 if row["username"] == "admin" else 2),
     )
 
 

@@ -18,7 +18,7 @@ Field: TypeAlias = tuple[str, str]
 
 MAX_NESTING = 64
 """PHP's ``max_input_nesting_level``: deeper names are ignored."""
-_DECIMAL = re.compile(r"(?:0|-?[1-9][0-9]*)\Z")
+_DECIMAL = re.compile(r"(?:0|-?[1-9][0-9]{0,18})\Z")
 
 
 @dataclass(frozen=True, slots=True)

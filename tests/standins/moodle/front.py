@@ -76,8 +76,8 @@ class FrontController:
             token, name = _scalar(fields.pop("wstoken", None)), _scalar(fields.pop("wsfunction", None))
             identity = authenticate(self.site, token, request.ip)
             registered = check_function(self.site, identity, name)
-            self.site.log.append([events.function_called(identity.user.id, name, request.ip)], self.site.clock())
-            self.site.log.calls[registered] += 1
+            called = events.function_called(identity.user.id, name, request.ip)
+            self.site.log.append_call(called, registered, self.site.clock())
         except errors.MoodleError as error:
             return Outcome(self._error(rest_format, error))
         if registered not in FUNCTIONS:

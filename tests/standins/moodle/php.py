@@ -21,9 +21,11 @@ def to_int(text: str) -> int:
     if found is None:
         return 0
     number = found[1]
-    if re.fullmatch(r"[+-]?\d+", number):
+    if re.fullmatch(r"[+-]?\d{1,30}", number):
         return max(INT_MIN, min(INT_MAX, int(number)))
     value = float(number)
+    if re.fullmatch(r"[+-]?\d+", number):
+        return INT_MAX if value > 0 else INT_MIN if value < 0 else 0
     if value != value or abs(value) == float("inf"):  # noqa: PLR0124 - NaN differs from itself
         return 0
     return int(value) if INT_MIN <= value <= INT_MAX else 0

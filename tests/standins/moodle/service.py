@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from tests.standins.moodle.faults import ConnectionCut, Fault, Faults, Kind, faulty_answer
 from tests.standins.moodle.front import FrontController, Opened, Outcome
@@ -34,16 +35,21 @@ class Service:
         self.answers: Counter[str] = Counter()
         """Answers by status, and ``cut`` for connections cut on purpose."""
         self._late: list[threading.Thread] = []
+        self._lock = threading.Lock()
 
     def handle(self, request: Request) -> Response:
         """The answer to send; :class:`ConnectionCut` when there is to be none, or only a part."""
         try:
             response = self._handle(request)
         except ConnectionCut:
-            self.answers["cut"] += 1
+            self._count("cut")
             raise
-        self.answers[str(response.status)] += 1
-        return response
+        self._count(str(response.status))
+        return response if request.method != "HEAD" else replace(response, body=b"")
+
+    def _count(self, answer: str) -> None:
+        with self._lock:
+            self.answers[answer] += 1
 
     def drain(self) -> None:
         """Wait for calls that go on after their 504."""

@@ -62,9 +62,13 @@ def refuse_early(request: Request, profile: ServerProfile) -> Response | None:
         return nginx_page(414, "Request-URI Too Large")
     if len(request.body) > profile.client_max_body_size:
         return nginx_page(413, "Request Entity Too Large")
-    if request.path != ENDPOINT:
+    script, php, _ = request.path.partition(".php")
+    if script + php == ENDPOINT:
+        return None
+    if php:
+        # Passed on to PHP, which finds no such script.
         return Response(404, "Not Found", (("Content-Type", "text/html; charset=UTF-8"),), b"File not found.\n")
-    return None
+    return nginx_page(404, "Not Found")
 
 
 def out_of_memory() -> Response:

@@ -63,17 +63,22 @@ def _find_cohort(call: Call, type: str, value: str) -> Cohort | None:  # noqa: A
     if type == "idnumber":
         found = call.transaction.cohorts_named(value)
         return found[0] if found else None
-    number = call.site.flavour.number(value)
-    return call.site.tables.cohorts.get(int(number)) if number == int(number) else None
+    number = _whole(call.site.flavour.number(value))
+    return None if number is None else call.site.tables.cohorts.get(number)
 
 
 def _find_user(call: Call, type: str, value: str) -> int | None:  # noqa: A002 - named as on the wire
     users = call.site.users
     if type == "username":
         return next((user.id for user in users.find("username", value) if not user.deleted), None)
-    number = call.site.flavour.number(value)
-    user = users.get(int(number)) if number == int(number) else None
+    number = _whole(call.site.flavour.number(value))
+    user = None if number is None else users.get(number)
     return None if user is None or user.deleted else user.id
+
+
+def _whole(number: float) -> int | None:
+    """The id that a number equals, if any."""
+    return int(number) if isinstance(number, int) or number.is_integer() else None
 
 
 def insert_member(call: Call, cohort: Cohort, userid: int) -> None:

@@ -76,7 +76,7 @@ def _put_user(site: Site, row: Mapping[str, Any]) -> None:
         for name in ("username", "firstname", "lastname", "email", "idnumber", "auth"):
             setattr(known, name, getattr(told, name))
         known.confirmed, known.suspended, known.deleted = told.confirmed, told.suspended, told.deleted
-        known.profile = told.profile
+        known.profile, known.maildisplay = told.profile, told.maildisplay
         site.users.changed()
 
 
