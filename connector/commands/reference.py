@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from connector.commands.settings_reference import settings_page
+from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import AREAS
 from connector.runtime.messages.translation import write_template
 from connector.runtime.pattern_filters import FILTERS
@@ -85,11 +87,26 @@ def metrics_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def exit_codes_page() -> str:
+    """Every exit code."""
+    lines = [
+        "# Exit codes",
+        "",
+        "What `cohortstream` says to its caller when it ends.",
+        "",
+        "| Code | Meaning |",
+        "|---|---|",
+    ]
+    return "\n".join([*lines, *(f"| {code.value} | {_cell(code.meaning)} |" for code in ExitCode)]) + "\n"
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/reference/settings.md": settings_page,
+    "docs/reference/exit-codes.md": exit_codes_page,
     "docs/reference/messages.md": messages_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/patterns.md": patterns_page,

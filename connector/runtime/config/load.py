@@ -76,15 +76,16 @@ def load(model: type[_AnySection], file: Path | None, environment: Mapping[str, 
 
 def secret_faults(section: Section, path: KeyPath = (), origin: Origin | None = None) -> list[Fault]:
     """The secrets within ``section`` that cannot be read now. A role asks for its own: it may not be let near others."""
-    faults = []
+    faults: list[tuple[tuple[int, str], Fault]] = []
     for key, secret in _secrets(section, path):
         try:
             secret.read()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             told = message(SettingsMessage.SECRET_UNREADABLE, key=dotted(key), reason=f"{secret.file}: {reason}")
-            faults.append(Fault(told, (origin or Origin(None)).place(key)[1]))
-    return faults
+            place = (origin or Origin(None)).place(key)
+            faults.append((place, Fault(told, place[1])))
+    return [fault for _, fault in sorted(faults, key=lambda one: one[0])]
 
 
 def _secrets(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, Secret]]:

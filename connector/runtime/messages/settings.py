@@ -43,3 +43,4 @@ class SettingsMessage(Entry):
         "The table [{table}] is missing.",
         "This command needs it; see the commented example: cohortstream config example.",
     )
+    WHICH_SINK = "CS1012", 'No sink is called "{name}".', "Name one of these with --sink: {known}."

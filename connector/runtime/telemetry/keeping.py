@@ -32,7 +32,7 @@ class RecordAll(Sampler):
     def __init__(self, ratio: float) -> None:
         self._new = TraceIdRatioBased(ratio)
 
-    def should_sample(  # noqa: PLR0917 -- the SDK's signature
+    def should_sample(
         self,
         parent_context: Context | None,
         trace_id: int,

@@ -39,7 +39,7 @@ class Log:
     def error(self, event: str, /, **fields: object) -> None:
         self._write(logging.ERROR, event, fields)
 
-    def exception(self, event: str, error: BaseException, /, **fields: object) -> None:
+    def crash(self, event: str, error: BaseException, /, **fields: object) -> None:
         """A fault of the program: with its traceback."""
         self._write(logging.ERROR, event, fields, error)
 

@@ -75,7 +75,7 @@ def test_an_unexpected_exception_has_its_traceback(stream: io.StringIO) -> None:
     try:
         int("lost")
     except ValueError as error:
-        Log("x").exception("role.died", error, role="poll")
+        Log("x").crash("role.died", error, role="poll")
         Log("x").error("role.died", error=error)
     traced, told = lines(stream)
 
