@@ -67,16 +67,16 @@ class Creations:
         """Prepare one call; whether it did."""
         if self._desk.crew.running("creations") or any(call.name == "creations" for call in self._desk.prepared):
             return False
-        if creatable := [cohort for cohort in self._missing if not self._desk.busy(cohort)]:
-            return self._create(creatable[: self._desk.settings.create_at_once], now)
+        creatable = [entry for cohort in self._missing if (entry := self._desk.ledger.cohort(cohort)) is not None]
+        if free := [entry for entry in creatable if not self._desk.busy(entry.cohort)]:
+            return self._create(free[: self._desk.settings.create_at_once], now)
         due = [c for c, moment in self._next_try.items() if moment <= now and not self._desk.busy(c)]
         if not due:
             return False
         self._prepare(partial(look_up, self._reader, due), partial(self._looked, due), lambda: None, due, intent=False)
         return True
 
-    def _create(self, cohorts: Sequence[str], now: datetime) -> bool:
-        entries = [entry for cohort in cohorts if (entry := self._desk.ledger.cohort(cohort)) is not None]
+    def _create(self, entries: Sequence[CohortEntry], now: datetime) -> bool:
         for entry in entries:
             self._desk.ledger.put_cohort(transitions.quarantine_cohort(entry, now))
             self._note(entry, "intent", now)

@@ -60,8 +60,8 @@ class Removals:
 
     def offer(self, now: datetime) -> bool:
         """Prepare one call: of removals that the guard let pass, or a read of cohorts with removals due."""
-        if self._approved:
-            return self._remove(now)
+        if self._approved and self._remove(now):
+            return True
         candidates = self._due(now)
         if not candidates:
             return False
@@ -157,9 +157,11 @@ class Removals:
             entry = desk.ledger.entry(removal.cohort, removal.student)
             if entry is None or entry.desired is not Presence.ABSENT or entry.desired_revision != removal.revision:
                 self._withdraw(removal)
-        rows = sorted({Row(removal.cohort_id, removal.user_id) for removal in self._approved})
+        calling = desk.crew.cohorts_under_way().union(*(call.cohorts for call in desk.prepared))
+        free = [removal for removal in self._approved if removal.cohort not in calling]
+        rows = sorted({Row(removal.cohort_id, removal.user_id) for removal in free})
         chosen = set(rows[: next_call(rows, self._cost, self._limits)])
-        going = [removal for removal in self._approved if Row(removal.cohort_id, removal.user_id) in chosen]
+        going = [removal for removal in free if Row(removal.cohort_id, removal.user_id) in chosen]
         if not going:
             return False
         for removal in going:

@@ -79,12 +79,12 @@ class Tenancy:
         """Give partitions away in order."""
         desk = self._desk
         desk.cancel()
-        self._steps.forget(partitions)
         waited = 0.0
         while self._in_flight(partitions) and waited < RELEASE_WAIT:
             desk.clock.sleep(_STEP)
             waited += _STEP
             desk.crew.collect()
+        self._steps.forget(partitions)  # now, since what calls brought may have told the steps more
         clean = frozenset() if self._in_flight(partitions) else partitions & desk.ledger.owned
         reached = {partition: self._restorer.reached(partition) for partition in clean}
         if self._commit(clean=clean):

@@ -1,0 +1,329 @@
+"""A simulated day of the cohort consumer: a seed decides everything, and the promises are checked as it goes.
+
+``python -m tests.simulation.cohorts SEED`` runs one day and tells what happened.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from connector.runtime.telemetry import MemoryMetrics, MemoryTracer, Pseudonym
+from consumers.cohorts.building import Assembled, Site, Surroundings, assemble
+from consumers.cohorts.settings import SinkSettings
+from consumers.cohorts.tenancy import Tenancy
+from schemas.keys import encode_key, partition_of
+from schemas.records import (
+    CohortChanged,
+    CohortState,
+    Command,
+    DeadLetter,
+    EntryStatus,
+    JournalEntry,
+    LedgerEntry,
+    MembershipChanged,
+    Presence,
+)
+from tests.simulation.fake_kafka import CODEC, COMMANDS, MEMBERSHIPS, Broker, Crash, Inbox, Restorer, TransactionLog
+from tests.simulation.fake_moodle import Chances, FakeMoodle, ReadingHalf
+from tests.simulation.threads import EPOCH, Threads, Timeline
+
+PARTITIONS = 4
+STUDENTS = [f"s{n:02d}" for n in range(24)]
+COHORTS = [f"C{n}" for n in range(9)]
+TWIN = "s00b"
+"""A second key of the first student's account."""
+FOREIGN = 900
+SETTINGS = SinkSettings.model_validate(
+    {
+        "moodle": {"url": "https://moodle.example.test", "token": "t", "max_rows": 20},
+        "students": {"by": "idnumber"},
+        "removal_settle": "2s",
+        "sibling_wait": "60s",
+        "moodle_settle": "20s",
+        "removal_limit": 100_000,
+        "cohort_retry": "3s",
+        "parked_retry": "1s",
+        "recheck_window": "500ms",
+    }
+)
+
+
+@dataclass
+class Process:
+    """One consumer process."""
+
+    name: str
+    parts: Assembled
+    inbox: Inbox
+    threads: Threads
+    asleep_until: float = 0.0
+
+
+@dataclass
+class Day:
+    """One run."""
+
+    seed: int
+    chances: Chances
+    crashes: float = 0.01
+    """How likely each commit is to end the process."""
+    naps: float = 0.0
+    """How likely a turn is to be followed by a sleep longer than the session."""
+    processes: int = 1
+    rng: random.Random = field(init=False)
+    happened: Counter[str] = field(default_factory=Counter)
+    changes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    wanted: dict[tuple[str, str], MembershipChanged] = field(default_factory=dict)
+    told_present: dict[tuple[str, str], float] = field(default_factory=dict)
+    revision: int = 0
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.timeline = Timeline()
+        self.broker = Broker(self.timeline, PARTITIONS)
+        self.moodle = FakeMoodle(self.timeline, random.Random(self.seed + 1), on_removal=self._check_removal)
+        self.moodle.accounts = {student: 100 + n for n, student in enumerate(STUDENTS)} | {TWIN: 100}
+        self._late_accounts = {student: self.moodle.accounts.pop(student) for student in STUDENTS[-3:]}
+        self.running: list[Process] = []
+        self._born = 0
+        self._danger = 0.0
+
+    # The day.
+
+    def run(self, seconds: float = 40.0) -> None:
+        """Chaos for a while, then a quiet time in which everything must come right."""
+        self._start_of_day()
+        self.moodle.chances = self.chances
+        self._danger = self.crashes
+        while self.timeline.seconds < seconds:
+            self._act()
+            self._turn()
+        self.moodle.chances = Chances()
+        self._danger = 0.0
+        self.moodle.accounts |= self._late_accounts
+        self._settle()
+        self._check_end()
+
+    def _start_of_day(self) -> None:
+        existing = self.moodle.make(COHORTS[0])
+        self.moodle.members[existing.id] |= {FOREIGN, FOREIGN + 1, 101}
+        for cohort in COHORTS:
+            self._announce(cohort)
+        for student in [*STUDENTS, TWIN]:
+            for cohort in self.rng.sample(COHORTS, 3):
+                self._say(cohort, student, Presence.PRESENT, cause="first_load")
+
+    def _act(self) -> None:
+        """The source changes, people do things."""
+        if self.rng.random() > 0.15:
+            return
+        student, (one, other) = self.rng.choice([*STUDENTS, TWIN]), self.rng.sample(COHORTS, 2)
+        match self.rng.choice(("enrol", "enrol", "withdraw", "move", "move", "flip", "poison", "again", "recheck")):
+            case "enrol":
+                self._say(one, student, Presence.PRESENT)
+            case "withdraw":
+                if self._present(one, student):
+                    self._say(one, student, Presence.ABSENT)
+            case "move":
+                if self._present(one, student) and not self._present(other, student):
+                    self._say(other, student, Presence.PRESENT)
+                    self._say(one, student, Presence.ABSENT, siblings=(other,))
+                    self.happened["moves"] += 1
+            case "flip":
+                for state in (Presence.ABSENT, Presence.PRESENT, Presence.ABSENT, Presence.PRESENT):
+                    self._say(one, student, state)
+            case "poison":
+                self.broker.append(MEMBERSHIPS, self.rng.randrange(PARTITIONS), b"\xff", b"poison")
+            case "again":
+                record = self.wanted.get((one, student))
+                if record is not None:
+                    self._write(record)
+            case "recheck":
+                now = self.timeline.now()
+                command = Command("id", "recheck", one, "reconciler", now, now + timedelta(hours=1))
+                partition = partition_of(one, PARTITIONS)
+                self.broker.append(COMMANDS, partition, encode_key(one), CODEC.encode(COMMANDS, command))
+
+    def _turn(self) -> None:
+        while len(self.running) < self.processes:
+            self._start()
+        process = self.rng.choice(self.running)
+        if process.asleep_until > self.timeline.seconds:
+            self.timeline.advance(0.05)
+            return
+        try:
+            process.parts.consumer.run_once(process.inbox)
+        except Crash:
+            self._kill(process)
+            return
+        if self._danger and self.naps and self.rng.random() < self.naps:
+            process.asleep_until = self.timeline.seconds + self.rng.uniform(3, 15)
+            self.happened["naps"] += 1
+        elif self._danger and self.rng.random() < self._danger / 20:
+            self._kill(process)
+
+    def _kill(self, process: Process) -> None:
+        """The process is gone; the group notices after the session, as if at once here, and offsets may be reset."""
+        self.happened["crashes"] += 1
+        process.threads.kill()
+        self.running.remove(process)
+        self.broker.expel(process.name)
+        if not self.running and self.rng.random() < 0.2:
+            ends = {p: len(self.broker.log(MEMBERSHIPS, p)) for p in range(PARTITIONS)}
+            self.broker.offsets = self.rng.choice([dict.fromkeys(ends, 0), ends])
+            self.happened["resets"] += 1
+
+    def _start(self) -> None:
+        self._born += 1
+        name = f"process {self._born}"
+        threads = Threads(self.timeline)
+        site = Site(ReadingHalf(self.moodle), self.moodle, self.moodle, 1000)
+        around = Surroundings(self.timeline, threads, MemoryMetrics(), MemoryTracer(), Pseudonym(b"k"))
+        log = TransactionLog(self.broker, name, self._dangerous)
+        parts = assemble("moodle", SETTINGS, site, around, CODEC, log, PARTITIONS, name)
+        tenancy = Tenancy(parts.desk, parts.consumer, Restorer(self.broker), "topic-1", parts.consumer.commit)
+        self.running.append(Process(name, parts, Inbox(self.broker, name, tenancy, parts.ledger), threads))
+
+    def _dangerous(self, _place: str) -> None:
+        if self.rng.random() < self._danger:
+            raise Crash
+
+    def _settle(self) -> None:
+        """Time passes quickly until nothing happens any more."""
+        until = self.timeline.seconds + 150
+        while self.timeline.seconds < until:
+            for process in self.running:
+                process.inbox.slowness = 5.0 if process.parts.consumer.idle else 1.0
+            self._turn()
+
+    # What the source says.
+
+    def _present(self, cohort: str, student: str) -> bool:
+        word = self.wanted.get((cohort, student))
+        return word is not None and word.state is Presence.PRESENT
+
+    def _say(self, cohort: str, student: str, state: Presence, **more: Any) -> None:
+        self.revision += 1
+        if self._present(cohort, student) is not (state is Presence.PRESENT):
+            self.changes[cohort, student] += 1
+        now = self.timeline.now()
+        record = MembershipChanged(
+            cohort=cohort,
+            student=student,
+            state=state,
+            sources=(),
+            cause=more.get("cause", "enrolled"),
+            revision=self.revision,
+            source="test",
+            observed_at=now,
+            fingerprint="f",
+            siblings=more.get("siblings", ()),
+        )
+        self.wanted[cohort, student] = record
+        if state is Presence.PRESENT:
+            self.told_present[cohort, student] = self.timeline.seconds
+        self._write(record)
+
+    def _announce(self, cohort: str) -> None:
+        self.revision += 1
+        record = CohortChanged(cohort, cohort, CohortState.PRESENT, EPOCH, EPOCH, self.revision, "first_load", "test", "f")
+        key = encode_key(cohort, None)
+        self.broker.append(MEMBERSHIPS, partition_of(cohort, PARTITIONS), key, CODEC.encode(MEMBERSHIPS, record))
+
+    def _write(self, record: MembershipChanged) -> None:
+        key = encode_key(record.cohort, record.student)
+        value = CODEC.encode(MEMBERSHIPS, record)
+        self.broker.append(MEMBERSHIPS, partition_of(record.cohort, PARTITIONS), key, value)
+
+    # The promises.
+
+    def _keys_of(self, user: int) -> list[str]:
+        accounts = self.moodle.accounts | self._late_accounts
+        return [student for student, account in accounts.items() if account == user]
+
+    def _check_removal(self, cohort: str, user: int) -> None:
+        """A removal is asked for: somebody said so, nobody wants the user there, and a move has entered first."""
+        keys = self._keys_of(user)
+        assert keys, f"a foreign member was removed from {cohort}"
+        assert any((cohort, key) in self.wanted for key in keys), "a member whom no record named was removed"
+        for key in keys:
+            if self._present(cohort, key):
+                # Told so close to the call that the consumer could not know.
+                late = self.timeline.seconds - self.told_present[cohort, key]
+                assert late < 16, f"{key} is wanted in {cohort} since {late} s and was removed"
+        for key in keys:
+            word = self.wanted.get((cohort, key))
+            for sibling in word.siblings if word is not None and word.state is Presence.ABSENT else ():
+                entered = user in self.moodle.of(sibling) or not self._present(sibling, key)
+                assert entered, f"{key} left {cohort} before entering {sibling}"
+
+    def _check_end(self) -> None:
+        """Everything is as the source says, but for what the ledger names as held."""
+        ledger = self.ledger()
+        held = {key for key, entry in ledger.items() if entry.status is EntryStatus.HELD}
+        users: dict[tuple[str, int], bool] = {}
+        for (cohort, student), word in self.wanted.items():
+            place = (cohort, self.moodle.accounts[student])
+            users[place] = users.get(place, False) or word.state is Presence.PRESENT or (cohort, student) in held
+        wrong = [
+            f"{cohort} {user}: {'missing' if present else 'still there'}"
+            for (cohort, user), present in sorted(users.items())
+            if (user in self.moodle.of(cohort)) is not present and not (present and self._only_held(cohort, user, held))
+        ]
+        assert not wrong, wrong
+        assert {FOREIGN, FOREIGN + 1} <= self.moodle.of(COHORTS[0]), "a foreign member was removed"
+        assert not self.moodle.phantoms, f"phantom removals: {self.moodle.phantoms}"
+        names = Counter(self.moodle.cohorts.values())
+        assert set(names.values()) == {1}, f"doubled cohorts: {names}"
+        flaps = Counter(self.moodle.removed)
+        for (cohort, user), count in flaps.items():
+            allowed = sum(self.changes[cohort, key] for key in self._keys_of(user))
+            assert count <= allowed, f"{user} left {cohort} {count} times, the source said so {allowed} times"
+
+    def _only_held(self, cohort: str, user: int, held: set[tuple[str, str]]) -> bool:
+        return all(not self._present(cohort, key) for key in self._keys_of(user) if (cohort, key) not in held)
+
+    def ledger(self) -> dict[tuple[str, str], LedgerEntry]:
+        """The last entry of each membership."""
+        found = (entry for entry in self.broker.records("moodle.ledger") if isinstance(entry, LedgerEntry))
+        return {(entry.cohort, entry.student): entry for entry in found}
+
+    def journal(self) -> list[JournalEntry]:
+        return [entry for entry in self.broker.records("moodle.journal") if isinstance(entry, JournalEntry)]
+
+    def dead_letters(self) -> list[DeadLetter]:
+        return [letter for letter in self.broker.records("moodle.deadletters") if isinstance(letter, DeadLetter)]
+
+
+def make_day(seed: int) -> Day:
+    """The day of this seed: some are calm, some have everything."""
+    rng = random.Random(seed)
+    chances = Chances(
+        unavailable=rng.choice((0.0, 0.05, 0.3)),
+        unknown=rng.choice((0.0, 0.03, 0.15)),
+        halted=rng.choice((0.0, 0.02)),
+        latest=15.0,
+    )
+    return Day(
+        seed,
+        chances,
+        crashes=rng.choice((0.0, 0.01, 0.05)),
+        naps=rng.choice((0.0, 0.005)),
+        processes=rng.choice((1, 2)),
+    )
+
+
+def main() -> None:
+    day = make_day(int(sys.argv[1]))
+    print(day)
+    day.run()
+    print(dict(day.happened), "added", len(day.moodle.added), "removed", len(day.moodle.removed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""Topics and a consumer group in memory, with generations, crashes at commits, and members that are given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connector.runtime.kafka.group import SESSION_TIMEOUT, Share
+from connector.runtime.kafka.reading import BEGINNING, Message
+from consumers.cohorts.ledger import Ledger, Outgoing, remember_marker
+from consumers.cohorts.loop import Arrivals
+from consumers.cohorts.store import Store
+from schemas.codec import SingleObjectCodec
+from schemas.records import CohortEntry, LedgerEntry, PartitionMarker, Record
+from tests.simulation.threads import Timeline
+
+CODEC = SingleObjectCodec()
+MEMBERSHIPS, COMMANDS = "enrollment.memberships", "moodle.commands"
+
+
+class Crash(BaseException):
+    """The process ends here, without warning."""
+
+
+@dataclass
+class Broker:
+    """Partitions as lists, offsets of one group, and who owns what."""
+
+    timeline: Timeline
+    partitions: int
+    topics: dict[tuple[str, int], list[Message]] = field(default_factory=dict)
+    offsets: dict[int, int] = field(default_factory=dict)
+    owners: dict[int, str] = field(default_factory=dict)
+    heard: dict[str, float] = field(default_factory=dict)
+    """When each member last polled."""
+
+    def append(
+        self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Mapping[str, bytes] | None = None
+    ) -> None:
+        log = self.topics.setdefault((topic, partition), [])
+        log.append(Message(topic, partition, len(log), key, value, 0, headers or {}))
+
+    def log(self, topic: str, partition: int) -> list[Message]:
+        return self.topics.get((topic, partition), [])
+
+    def records(self, topic: str) -> list[Record]:
+        """All records of a topic, decoded."""
+        return [
+            CODEC.decode(message.value)
+            for partition in range(self.partitions)
+            for message in self.log(topic, partition)
+            if message.value is not None
+        ]
+
+    def target(self, member: str) -> set[int]:
+        """The partitions that this member should have."""
+        self.heard[member] = self.timeline.seconds
+        for silent in [m for m, last in self.heard.items() if self.timeline.seconds - last > SESSION_TIMEOUT]:
+            self.expel(silent)
+        members = sorted(self.heard)
+        return {p for p in range(self.partitions) if members[p % len(members)] == member}
+
+    def expel(self, member: str) -> None:
+        """A member is given up; its partitions are free."""
+        self.heard.pop(member, None)
+        self.owners = {p: owner for p, owner in self.owners.items() if owner != member}
+
+    def owned(self, member: str) -> set[int]:
+        return {p for p, owner in self.owners.items() if owner == member}
+
+
+class Inbox:
+    """An ``Inbox`` of one member."""
+
+    def __init__(self, broker: Broker, member: str, share: Share, ledger: Ledger) -> None:
+        self._broker, self._member, self._share, self._ledger = broker, member, share, ledger
+        self._positions: dict[int, int] = {}
+        self._commands: dict[int, int] = {}
+        self._on_hold = False
+        self.slowness = 1.0
+        """Factor on the time that an empty poll takes; lets quiet times pass quickly."""
+
+    def poll(self, limit: int, timeout: float) -> Arrivals:
+        self._rebalance()
+        found: list[Message] = []
+        for partition in sorted(self._positions if not self._on_hold else ()):
+            log = self._broker.log(MEMBERSHIPS, partition)
+            position = max(0, self._positions[partition])
+            some = log[position : position + max(0, limit - len(found))]
+            self._positions[partition] = position + len(some)
+            found += some
+        commands: list[Message] = []
+        for partition, position in self._commands.items():
+            log = self._broker.log(COMMANDS, partition)
+            commands += log[position:]
+            self._commands[partition] = len(log)
+        self._broker.timeline.advance(0.001 if found else max(0.001, timeout * self.slowness))
+        return Arrivals(found, commands)
+
+    def hold(self, *, on: bool) -> None:
+        self._on_hold = on
+
+    def close(self) -> None:
+        self._give(set(self._positions))
+        self._broker.expel(self._member)
+
+    def _rebalance(self) -> None:
+        lost = set(self._positions) - self._broker.owned(self._member)
+        target = self._broker.target(self._member)
+        if lost:
+            self._share.lose(frozenset(lost))
+            self._forget(lost)
+        self._give(set(self._positions) - target)
+        free = {p for p in target - set(self._positions) if p not in self._broker.owners}
+        if free:
+            self._broker.owners |= dict.fromkeys(free, self._member)
+            starts = self._share.start_of({p: self._broker.offsets.get(p) for p in sorted(free)})
+            self._positions |= {p: 0 if start == BEGINNING else start for p, start in starts.items()}
+            self._commands |= {p: self._ledger.marker(p).commands_offset for p in starts}
+
+    def _give(self, partitions: set[int]) -> None:
+        if partitions:
+            self._share.release(frozenset(partitions))
+            for partition in partitions:
+                self._broker.owners.pop(partition, None)
+            self._forget(partitions)
+
+    def _forget(self, partitions: set[int]) -> None:
+        for partition in partitions:
+            del self._positions[partition]
+            self._commands.pop(partition, None)
+
+
+class TransactionLog:
+    """A ``Log`` of one member. ``danger`` is asked before and after each commit, and may raise ``Crash``."""
+
+    def __init__(self, broker: Broker, member: str, danger: Callable[[str], None]) -> None:
+        self._broker, self._member, self._danger = broker, member, danger
+
+    def commit(self, records: Sequence[Outgoing], positions: Mapping[int, int]) -> bool:
+        self._danger("before a commit")
+        if not set(positions) <= self._broker.owned(self._member):
+            return False  # the group's generation has moved on
+        for outgoing in records:
+            topic = f"moodle.{outgoing.topic}"
+            self._broker.append(topic, outgoing.partition, outgoing.key, CODEC.encode(topic, outgoing.record))
+        self._broker.offsets |= dict(positions)
+        self._danger("after a commit")
+        return True
+
+
+class Restorer:
+    """A ``Restorer`` from the broker's lists; stores in memory, so everything is read again each time."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def store_of(self, partition: int) -> Store:
+        return Store(None, "simulated")
+
+    def restore(self, partition: int, store: Store) -> None:
+        for message in self._broker.log("moodle.ledger", partition):
+            assert message.value is not None
+            match CODEC.decode(message.value):
+                case LedgerEntry() as entry:
+                    store.put(entry)
+                case CohortEntry() as cohort:
+                    store.put_cohort(cohort)
+                case PartitionMarker() as marker:
+                    remember_marker(store, marker)
+        store.keep()
+
+    def reached(self, partition: int) -> int:
+        return len(self._broker.log("moodle.ledger", partition))
