@@ -15,6 +15,9 @@ SESSION_TIMEOUT = 6.0
 """Seconds of silence after which the group gives a member's partitions to others. The lowest a stock broker accepts;
 a takeover is to happen within seconds."""
 
+CONNECTOR_GROUP = "cohortstream.connector"
+"""The group in which connectors elect the one that works; with the topic prefix before it."""
+
 _COMMON = {"session_timeout_ms": int(SESSION_TIMEOUT * 1000), "heartbeat_interval_ms": 1500}
 
 

@@ -1,0 +1,183 @@
+"""``cohortstream status``: how everything stands, from the topics."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from connector.commands.command import add_command, print_json
+from connector.commands.settings import Settings
+from connector.commands.topic_reading import latest
+from connector.commands.wiring.base import Base, base_for_command
+from connector.runtime.kafka import topics
+from connector.runtime.kafka.group import CONNECTOR_GROUP, members_of
+from connector.runtime.kafka.reading import BEGINNING, Tail
+from connector.runtime.lifecycle import ExitCode
+from connector.runtime.messages import Message, find
+from schemas.records import (
+    Alert,
+    AlertState,
+    Checkpoint,
+    CohortEntry,
+    EntryStatus,
+    LedgerEntry,
+    PartitionMarker,
+    PublisherState,
+    Suspects,
+)
+
+if TYPE_CHECKING:
+    from connector.commands.command import Subparsers
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add the command."""
+    add_command(
+        subparsers,
+        "status",
+        "how sources, consumers and memberships stand, and what is alerted",
+        description="""
+            Reads the topics and says: how far each source is read and why that is safe, which roles are running, how many
+            memberships are settled, parked, due, held or quarantined and why, how far each consumer lags, and which
+            alerts stand. Exit code 6 when an alert stands.
+        """,
+        examples=[
+            ("for a person", "cohortstream status"),
+            ("memberships that wait, by reason", "cohortstream status --json | jq '.sinks[].waiting'"),
+        ],
+        run=run,
+    )
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
+    """Print it."""
+    base = base_for_command(settings)
+    found = {
+        "connector": _connector(base),
+        "sinks": {sink: _sink(base, sink) for sink in sorted(settings.sinks)},
+        "alerts": _alerts(base),
+    }
+    if arguments.json:
+        print_json(found)
+    else:
+        for line in _lines(found):
+            print(line)
+    return ExitCode.FINDINGS if found["alerts"] else ExitCode.OK
+
+
+def _connector(base: Base) -> dict[str, Any]:
+    names = base.topics()
+    records = latest(base, names.checkpoints, [0]).values()
+    suspects = Counter[str]()
+    for record in records:
+        if isinstance(record, Suspects):
+            suspects[record.source] += len(record.missing)
+    publisher = next((r for r in records if isinstance(r, PublisherState)), None)
+    return {
+        "running": members_of(base.connection, CONNECTOR_GROUP),
+        "memberships": publisher.memberships if publisher else 0,
+        "cohorts": publisher.cohorts if publisher else 0,
+        "sources": {
+            record.source: _source(record, suspects[record.source])
+            for record in sorted((r for r in records if isinstance(r, Checkpoint)), key=lambda r: r.source)
+        },
+    }
+
+
+def _source(checkpoint: Checkpoint, suspects: int) -> dict[str, Any]:
+    return {
+        "loaded": checkpoint.loaded,
+        "database": checkpoint.database.unique_name if checkpoint.database else None,
+        "database_time": checkpoint.database_time,
+        "suspects": suspects,
+        "last_snapshot_at": checkpoint.last_snapshot_at,
+        "snapshot": None if checkpoint.snapshot is None else {"rows": checkpoint.snapshot.rows},
+        "hints": {
+            hint.hint: {"cursor": hint.cursor, "safety": hint.safety, "reason": hint.reason}
+            for hint in checkpoint.hints
+        },
+    }
+
+
+def _sink(base: Base, sink: str) -> dict[str, Any]:
+    names = base.topics(sink)
+    counts = topics.partition_counts(base.connection)
+    if names.ledger not in counts:
+        return {"running": 0, "memberships": {}, "waiting": {}, "cohorts": {}, "lag": None}
+    by_status: Counter[str] = Counter()
+    waiting: Counter[str] = Counter()
+    cohorts: Counter[str] = Counter()
+    markers: dict[int, PartitionMarker] = {}
+    for partition in range(counts[names.ledger]):  # a partition at a time, so that memory stays bounded
+        for record in latest(base, names.ledger, [partition]).values():
+            if isinstance(record, LedgerEntry):
+                by_status[f"{record.desired.value} {record.status.value}"] += 1
+                if record.status is not EntryStatus.SETTLED:
+                    waiting[_reason(record.status.value, record.reason)] += 1
+            elif isinstance(record, CohortEntry):
+                cohorts[_reason(record.status.value, record.reason)] += 1
+            elif isinstance(record, PartitionMarker):
+                markers[record.partition] = record
+    return {
+        "running": members_of(base.connection, f"cohortstream.{sink}"),
+        "memberships": dict(sorted(by_status.items())),
+        "waiting": dict(sorted(waiting.items())),
+        "cohorts": dict(sorted(cohorts.items())),
+        "lag": _lag(base, names.memberships, counts.get(names.memberships, 0), markers),
+    }
+
+
+def _lag(base: Base, topic: str, partitions: int, markers: dict[int, PartitionMarker]) -> int:
+    """Offsets between the markers and the end; transactions' own marks are among them, so it is an upper bound."""
+    tail = Tail(base.connection, topic, dict.fromkeys(range(partitions), BEGINNING))
+    try:
+        ends = tail.ends()
+    finally:
+        tail.close()
+    return sum(max(0, end - (markers[p].next_offset if p in markers else 0)) for p, end in ends.items())
+
+
+def _alerts(base: Base) -> list[dict[str, Any]]:
+    found = []
+    for alert in latest(base, base.topics().alerts, [0]).values():
+        if isinstance(alert, Alert) and alert.state is AlertState.RAISED:
+            entry = find(alert.code)
+            told = Message(entry, alert.parameters) if entry else None
+            found.append(
+                {
+                    "since": alert.at,
+                    "role": alert.role,
+                    "code": alert.code,
+                    "text": told.text if told else str(dict(alert.parameters)),
+                    "fix": told.fix if told else "",
+                }
+            )
+    return sorted(found, key=lambda one: str(one["since"]))
+
+
+def _reason(status: str, reason: str) -> str:
+    return f"{status}: {reason}" if reason else status
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    connector = found["connector"]
+    text = [
+        "Connector  {running} running, {memberships} memberships in {cohorts} cohorts published".format(**connector),
+    ]
+    for name, source in connector["sources"].items():
+        state = "loaded" if source["loaded"] else "first load under way"
+        text.append(f"  {name}: {state}, {source['suspects']} suspects, database time {source['database_time']}")
+        text += [
+            f"    {hint}: read to {at['cursor']} ({at['safety']}: {at['reason']})"
+            for hint, at in source["hints"].items()
+        ]
+    for name, sink in found["sinks"].items():
+        text.append(f"Sink {name}  {sink['running']} consumers running, at most {sink['lag']} records behind")
+        for title in ("memberships", "waiting", "cohorts"):
+            listed = ", ".join(f"{count} {what}" for what, count in sink[title].items())
+            text.append(f"  {title}: {listed or 'none'}")
+    for alert in found["alerts"]:
+        text.append(f"Alert {alert['code']} since {alert['since']:%Y-%m-%d %H:%M} ({alert['role']}): {alert['text']}")
+        text.append(f"      {alert['fix']}")
+    return text

@@ -1,0 +1,66 @@
+"""The cohort consumer of one sink as a role of a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from connector.commands.wiring.base import Base, keep_running, prepare_topics
+from connector.commands.wiring.moodle import open_moodle
+from connector.runtime.errors import OperationalError
+from connector.runtime.kafka.errors import KafkaFault
+from connector.runtime.telemetry import Log
+from consumers.cohorts.building import CohortConsumer, Site, Surroundings
+
+
+@dataclass(frozen=True)
+class ConsumerRole:
+    """``run`` returns when the process stops; ``on_turn`` hears after each turn whether the consumer is idle."""
+
+    base: Base
+    sink: str
+    on_turn: Callable[[CohortConsumer], None] = lambda _: None
+
+    @property
+    def part(self) -> str:
+        return f"consume.{self.sink}"
+
+    def run(self) -> None:
+        keep_running(self.base, self.part, self.live)
+
+    def live(self) -> None:
+        """One life of the consumer: from the preflight to the stop, or to the fault that ends it."""
+        base, settings = self.base, self.base.settings.sinks[self.sink]
+        prepare_topics(base, base.topics(self.sink), sink=True, source=False)
+        telemetry = base.telemetry
+        with (
+            open_moodle(self.sink, settings, settings.maps, base.clock, telemetry.metrics) as moodle,
+            ThreadPoolExecutor(settings.calls_at_once + 1, thread_name_prefix="moodle") as threads,
+        ):
+            site = Site(moodle.reader, moodle.writer, moodle.directory, moodle.found.max_input_vars)
+            around = Surroundings(base.clock, threads, telemetry.metrics, telemetry.tracer, telemetry.pseudonym)
+            consumer = CohortConsumer(self.sink, settings, base.connection, base.codec, site, around)
+            Log(self.part).info("consumer.started", run=consumer.run)
+            try:
+                self._turn_until_stopped(consumer)
+            except KafkaFault:
+                consumer.abandon()
+                raise
+            except OperationalError:
+                consumer.close()
+                raise
+            consumer.close()
+            Log(self.part).info("consumer.stopped", run=consumer.run)
+
+    def _turn_until_stopped(self, consumer: CohortConsumer) -> None:
+        base = self.base
+        while not base.stopping.is_set():
+            consumer.run_once()
+            base.health.turned(self.part)
+            cause = consumer.paused
+            if cause is None:
+                base.health.ready(self.part)
+            else:
+                base.health.not_ready(self.part, cause)
+            self.on_turn(consumer)

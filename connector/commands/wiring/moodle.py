@@ -1,0 +1,105 @@
+"""One Moodle, ready to be used: client, reader, writer, directory, after the preflight has passed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from connector.runtime.clock import Clock
+from connector.runtime.errors import Halted
+from connector.runtime.telemetry import Count, Histogram, Labelled, Log, Metrics
+from consumers.cohorts.settings import SinkSettings
+from consumers.moodle.answers import Call
+from consumers.moodle.client import MoodleClient
+from consumers.moodle.directory import Directory, open_directory
+from consumers.moodle.observing import CallFinished
+from consumers.moodle.preflight import WRITES, Preflight, home_of, preflight
+from consumers.moodle.reading import MoodleReader
+from consumers.moodle.writing import MoodleWriter
+
+ValueMaps = Mapping[str, Mapping[str, str]]
+
+
+class CallMetrics:
+    """Counts and times calls; a ``CallObserver``."""
+
+    def __init__(self, metrics: Metrics, sink: str) -> None:
+        self._metrics = Labelled(metrics, sink=sink)
+
+    def started(self, call: Call) -> Callable[[CallFinished], None]:
+        def finished(how: CallFinished) -> None:
+            self._metrics.count(Count.MOODLE_CALLS, function=call.function, outcome=how.outcome)
+            self._metrics.observe(Histogram.MOODLE_CALL_DURATION, how.seconds, function=call.function)
+            if call.writes:
+                self._metrics.observe(Histogram.MOODLE_CALL_ROWS, call.rows, function=call.function)
+
+        return finished
+
+
+@dataclass(frozen=True)
+class OpenMoodle:
+    """A site whose preflight has passed."""
+
+    found: Preflight
+    reader: MoodleReader
+    writer: MoodleWriter
+    directory: Directory
+    client: MoodleClient
+
+
+@contextmanager
+def open_moodle(
+    sink: str,
+    settings: SinkSettings,
+    maps: ValueMaps,
+    clock: Clock,
+    metrics: Metrics,
+    functions: Collection[str] = WRITES,
+) -> Iterator[OpenMoodle]:
+    """The site of a sink, within the block.
+
+    Raises:
+        Unavailable: Moodle does not answer.
+        Halted: something must be put right first; above all, a token that could delete cohorts is refused.
+    """
+    client = MoodleClient(settings.moodle, clock, observer=CallMetrics(metrics, sink))
+    try:
+        found = preflight(client, settings.moodle, settings.students, functions)
+        _refuse(found, sink)
+        reader = MoodleReader(client, home=home_of(settings.moodle), max_input_vars=found.max_input_vars)
+        path = settings.state_directory / f"{sink}.directory.sqlite"
+        directory = _open_directory(settings, maps, reader, clock, found, path)
+        try:
+            yield OpenMoodle(found, reader, MoodleWriter(client, clock), directory, client)
+        finally:
+            directory.close()
+    finally:
+        client.close()
+
+
+def _refuse(found: Preflight, sink: str) -> None:
+    if found.unavailable is not None:
+        raise found.unavailable
+    log = Log("moodle")
+    for finding in found.findings:
+        say = log.error if finding.message in found.faults else log.warning
+        say("preflight", sink=sink, finding=finding.message)
+    if found.faults:
+        raise Halted(found.faults[0])
+
+
+def _open_directory(
+    settings: SinkSettings, maps: ValueMaps, reader: MoodleReader, clock: Clock, found: Preflight, path: Path
+) -> Directory:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return open_directory(
+        settings.students,
+        maps,
+        reader,
+        clock,
+        site_url=settings.moodle.url,
+        path=path,
+        resets_filters=found.resets_filters,
+    )

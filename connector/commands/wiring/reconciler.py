@@ -1,0 +1,39 @@
+"""A reconciliation, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from connector.commands.wiring.base import Base
+from connector.commands.wiring.moodle import open_moodle
+from connector.runtime.kafka.group import CONNECTOR_GROUP
+from consumers.moodle.preflight import READS
+from consumers.reconciler.kafka_side import ConnectorByTopics, ConsumerByTopics
+from consumers.reconciler.moodle_side import MoodleByReading
+from consumers.reconciler.report import Progress
+from consumers.reconciler.run import Reconciliation
+
+
+@contextmanager
+def open_reconciliation(
+    base: Base, sink: str, progress: Callable[[Progress], None] = lambda _: None
+) -> Iterator[Reconciliation]:
+    """One for this sink, within the block. Only the reading half of Moodle's client is handed to it.
+
+    Raises:
+        Unavailable, Halted: Moodle or Kafka cannot be used.
+    """
+    settings, names = base.settings.sinks[sink], base.topics(sink)
+    with ExitStack() as stack:
+        moodle = stack.enter_context(
+            open_moodle(sink, settings, settings.maps, base.clock, base.telemetry.metrics, functions=READS)
+        )
+        sources = sorted(base.settings.sources)
+        connector = ConnectorByTopics(base.connection, names, base.codec, CONNECTOR_GROUP, sources, base.clock)
+        stack.callback(connector.close)
+        consumer = ConsumerByTopics(base.connection, names, base.codec, f"cohortstream.{sink}", base.clock)
+        stack.callback(consumer.close)
+        yield Reconciliation(
+            connector, consumer, MoodleByReading(moodle.reader), base.settings.reconcile, base.clock, progress
+        )
