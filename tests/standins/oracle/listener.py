@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from itertools import count
-from typing import Self
+from typing import Any, Self
 
 from tests.standins.oracle.activity import Activity
 from tests.standins.oracle.clock import Clock
-from tests.standins.oracle.database import Database
+from tests.standins.oracle.control import Control, ControlServer
+from tests.standins.oracle.database import Database, Identity, Settings
 from tests.standins.oracle.faults import FaultPlan
 from tests.standins.oracle.session import Session
 
@@ -26,8 +27,9 @@ class OracleStandin:
     `with OracleStandin() as standin: oracledb.connect(user="app", password="app", dsn=standin.dsn)`
 
     `users` are created with every privilege; ones with fewer come from CREATE USER and GRANT
-    in `init`, a script run as SYS before the listener starts. All methods may be called from
-    any thread.
+    in `init`, a script run as SYS before the listener starts. `lock_timeout` and `system_zone`
+    are explained in Settings, `control_port` (0: a free one) in control.py. All methods may be
+    called from any thread.
     """
 
     def __init__(
@@ -38,17 +40,24 @@ class OracleStandin:
         users: Mapping[str, str] = DEFAULT_USERS,
         services: Sequence[str] = (DEFAULT_SERVICE,),
         sdu: int = 8192,
-        database: Database | None = None,
-        faults: FaultPlan | None = None,
+        init: str = "",
+        control_port: int | None = None,
+        clock: Clock | None = None,
+        lock_timeout: float | None = 30.0,
+        system_zone: str = "UTC",
     ) -> None:
         self.host, self.port, self.sdu = host, port, sdu
         self.services = tuple(service.upper() for service in services)
-        self.database = database or Database()
-        self.faults = faults or FaultPlan()
+        settings = Settings(lock_timeout=lock_timeout, system_zone=system_zone)
+        self.database = Database(clock=clock, settings=settings, identity=Identity(service_name=self.services[0]))
+        self.faults = FaultPlan()
         self.activity = Activity()
         self.sessions: set[Session] = set()
         for name, password in users.items():
             self.database.add_user(name.upper(), password, dba=True)
+        if init:
+            self.database.run_script(init)
+        self._control = None if control_port is None else ControlServer(Control(self), control_port)
         self._ids = count(1)
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
@@ -60,6 +69,16 @@ class OracleStandin:
         return f"{self.host}:{self.port}/{self.services[0]}"
 
     @property
+    def control_url(self) -> str:
+        """Where the control port answers; empty without one."""
+        return self._control.url if self._control else ""
+
+    @property
+    def listening(self) -> bool:
+        """Whether connections are accepted."""
+        return self._server is not None
+
+    @property
     def clock(self) -> Clock:
         """What SYSDATE and SYSTIMESTAMP say."""
         return self.database.clock
@@ -68,10 +87,14 @@ class OracleStandin:
         """Listen; returns when connections are accepted."""
         self._thread.start()
         self.start_listener()
+        if self._control:
+            self._control.start()
         return self
 
     def stop(self) -> None:
         """Cut all connections, roll their transactions back, stop listening."""
+        if self._control:
+            self._control.stop()
         self.stop_listener()
         self._wait(self._end_sessions())
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -103,8 +126,8 @@ class OracleStandin:
         """The database's present instant, in UTC."""
         return self.clock.now()
 
-    def _wait(self, work: Callable[[], object] | object) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(START_TIMEOUT)  # type: ignore[arg-type]
+    def _wait(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(START_TIMEOUT)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
