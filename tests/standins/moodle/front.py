@@ -136,9 +136,11 @@ class FrontController:
         settings = self.site.settings
         if settings.cli_maintenance is not None:
             return web.cli_maintenance(settings.cli_maintenance)
-        if settings.database_down or settings.wwwroot is None:
+        # Both are found out before the address is looked at, and told in the format of the request.
+        if settings.database_down or settings.upgrade_running or settings.wwwroot is None:
             return None
-        if request.host != urlsplit(settings.wwwroot).netloc:
+        wanted, asked = urlsplit(settings.wwwroot), urlsplit(f"//{request.host}")
+        if wanted.hostname != asked.hostname or (wanted.port is not None and wanted.port != asked.port):
             return web.redirect(settings.wwwroot + request.path)
         return None
 
