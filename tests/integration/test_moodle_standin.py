@@ -10,6 +10,7 @@ from tests.standins.moodle.replay import main, replay_folder, report
 from tests.standins.moodle.transcripts.recorded import (
     CannotContinueError,
     Transcript,
+    build_request,
     continue_fields,
     read_folder,
 )
@@ -86,6 +87,32 @@ def test_request_that_cannot_be_rebuilt_is_named() -> None:
     assert "cannot be rebuilt" in verdict.inapplicable
     assert not verdict.agrees
     assert "not applicable" in report([verdict])[0]
+
+
+@pytest.mark.parametrize(
+    ("where", "query", "body"),
+    [
+        ("body", b"", b"wstoken=T&wsfunction=f&a=1"),
+        ("query", b"wstoken=T&wsfunction=f", b"a=1"),
+        ("wstoken in body, wsfunction and moodlewsrestformat in query", b"wsfunction=f", b"wstoken=T&a=1"),
+        ("wstoken in query, wsfunction in body", b"wstoken=T", b"wsfunction=f&a=1"),
+    ],
+)
+def test_control_fields_stand_where_they_stood(where: str, query: bytes, body: bytes) -> None:
+    """In the query, in the body, or some here and some there."""
+    told = {
+        "method": "POST",
+        "path": "/",
+        "content_type": "application/x-www-form-urlencoded",
+        "control_fields": {"wstoken": "TOKEN", "wsfunction": "f"},
+        "control_fields_in": where,
+        "control_fields_position": "first",
+        "body_bytes": len(body),
+    }
+
+    request = build_request({"request": told}, [("a", "1")], "T", "host")
+
+    assert (request.query, request.body) == (query, body)
 
 
 def test_a_breakdown_is_a_difference_of_that_transcript() -> None:

@@ -125,5 +125,6 @@ class Service:
 
     def _go_on(self, work: Callable[[], object]) -> None:
         thread = threading.Thread(target=work, daemon=True)
+        self._late = [known for known in self._late if known.is_alive()]
         self._late.append(thread)
         thread.start()

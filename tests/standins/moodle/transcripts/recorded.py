@@ -125,13 +125,14 @@ def _placed(told: Mapping[str, Any], control: Pairs, fields: Pairs) -> tuple[Pai
         return control + fields, []
     if where == "query":
         return control, fields if has_body_fields else []
-    mixed = re.match(r"(.+) in body, (.+) in query", where)
-    if mixed is not None:
-        names = set(re.split(r",\s*|\s+and\s+", mixed[1]))
-        body_control = [pair for pair in control if pair[0] in names]
-        query = [pair for pair in control if pair[0] not in names]
-    else:
-        body_control, query = control, []
+    # "wstoken in body, wsfunction and moodlewsrestformat in query", in any order of the clauses.
+    places = {
+        name: place
+        for names, place in re.findall(r"([\w, ]+?) in (body|query)", where)
+        for name in re.split(r",\s*|\s+and\s+", names.strip(", "))
+    }
+    query = [pair for pair in control if places.get(pair[0]) == "query"]
+    body_control = [pair for pair in control if pair not in query]
     if told["control_fields_position"] == "last":
         return query, fields + body_control
     return query, body_control + fields
