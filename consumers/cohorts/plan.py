@@ -253,13 +253,18 @@ class _Draft:
         return None if unasked else False
 
     def _waits_for_siblings(self, entry: LedgerEntry, user_id: int) -> bool:
-        """Whether there is a cohort that the student should have entered and that Moodle does not show them in yet.
+        """Whether there is a cohort that the user should have entered and that Moodle does not show them in yet.
 
-        A sibling that was left again meanwhile is replaced by its own siblings, so that A to B to C waits for C.
+        Every key of the user that left this cohort counts. A sibling that was left again meanwhile is replaced by its
+        own siblings, so that A to B to C waits for C.
         """
-        seen, ahead = {entry.cohort}, list(entry.siblings)
+        seen = {entry.cohort}
+        ahead = [(entry.student, sibling) for sibling in entry.siblings]
+        for other in self._view.named(entry.cohort, user_id):
+            if other.desired is Presence.ABSENT:
+                ahead += [(other.student, sibling) for sibling in other.siblings]
         while ahead:
-            sibling = ahead.pop()
+            student, sibling = ahead.pop()
             if sibling in seen:
                 continue
             seen.add(sibling)
@@ -267,12 +272,18 @@ class _Draft:
                 if user_id not in self._members.get(sibling, ()):
                     return True
                 continue
-            told = self._view.entry(sibling, entry.student)
+            told = self._view.entry(sibling, student)
             if told is not None and told.desired is Presence.ABSENT:
-                ahead += told.siblings
-            elif told is None or told.applied is not Presence.PRESENT:
+                ahead += [(student, further) for further in told.siblings]
+            elif told is None or not _surely_there(told):
                 return True
         return False
 
     def _find(self, entry: LedgerEntry, status: EntryStatus, reason: str = "") -> None:
         self._findings.append(Finding(entry.cohort, entry.student, status, reason))
+
+
+def _surely_there(entry: LedgerEntry) -> bool:
+    """Whether Moodle shows the membership, and no removal of it may still arrive."""
+    in_doubt = entry.status is EntryStatus.QUARANTINED and entry.reason == Reason.REMOVAL_UNKNOWN
+    return entry.applied is Presence.PRESENT and not in_doubt

@@ -113,7 +113,9 @@ class Removals:
             cohort = desk.ledger.cohort(entry.cohort)
             if cohort is not None and cohort.moodle_id is not None:
                 known[entry.cohort] = cohort.moodle_id
-                named.update(sibling for sibling in entry.siblings if not desk.ledger.owns(sibling))
+                others = () if entry.user_id is None else desk.ledger.named(entry.cohort, entry.user_id)
+                for other in (entry, *others):
+                    named.update(sibling for sibling in other.siblings if not desk.ledger.owns(sibling))
         desk.prepare(
             Prepared(
                 "removals: read",

@@ -46,6 +46,7 @@ SETTINGS = SinkSettings.model_validate(
         "sibling_wait": "60s",
         "moodle_settle": "20s",
         "removal_limit": 100_000,
+        "dead_letter_limit": 100_000,
         "cohort_retry": "3s",
         "parked_retry": "1s",
         "recheck_window": "500ms",
