@@ -122,7 +122,7 @@ class Reconciliation:
             Unavailable: a role does not answer, or does not finish in time; the message says which.
         """
         started = self.clock.now()
-        self._require_roles(connector=ask_source)
+        self._require_roles(connector=ask_source and not dry_run)
         counts = self._look_again(scope) if ask_source and not dry_run else {}
         self._wait_for_consumer()
         before = self._compare(scope, only)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,11 @@ from consumers.cohorts.settings import SinkSettings
 from consumers.moodle.answers import Call
 from consumers.moodle.client import MoodleClient
 from consumers.moodle.directory import Directory, open_directory
+from consumers.moodle.finders import Together
 from consumers.moodle.observing import CallFinished
 from consumers.moodle.preflight import WRITES, Preflight, home_of, preflight
 from consumers.moodle.reading import MoodleReader
+from consumers.moodle.values import User
 from consumers.moodle.writing import MoodleWriter
 
 ValueMaps = Mapping[str, Mapping[str, str]]
@@ -46,7 +49,6 @@ class OpenMoodle:
     reader: MoodleReader
     writer: MoodleWriter
     directory: Directory
-    client: MoodleClient
 
 
 @contextmanager
@@ -70,13 +72,22 @@ def open_moodle(
         _refuse(found, sink)
         reader = MoodleReader(client, home=home_of(settings.moodle), max_input_vars=found.max_input_vars)
         path = settings.state_directory / f"{sink}.directory.sqlite"
-        directory = _open_directory(settings, maps, reader, clock, found, path)
-        try:
-            yield OpenMoodle(found, reader, MoodleWriter(client, clock), directory, client)
-        finally:
-            directory.close()
+        with ThreadPoolExecutor(settings.calls_at_once, thread_name_prefix="directory") as threads:
+
+            def together(tasks: Sequence[Callable[[], list[User]]]) -> list[list[User]]:
+                return list(threads.map(_call, tasks))
+
+            directory = _open_directory(settings, maps, reader, clock, found, path, together)
+            try:
+                yield OpenMoodle(found, reader, MoodleWriter(client, clock), directory)
+            finally:
+                directory.close()
     finally:
         client.close()
+
+
+def _call(task: Callable[[], list[User]]) -> list[User]:
+    return task()
 
 
 def _refuse(found: Preflight, sink: str) -> None:
@@ -91,7 +102,13 @@ def _refuse(found: Preflight, sink: str) -> None:
 
 
 def _open_directory(
-    settings: SinkSettings, maps: ValueMaps, reader: MoodleReader, clock: Clock, found: Preflight, path: Path
+    settings: SinkSettings,
+    maps: ValueMaps,
+    reader: MoodleReader,
+    clock: Clock,
+    found: Preflight,
+    path: Path,
+    together: Together,
 ) -> Directory:
     path.parent.mkdir(parents=True, exist_ok=True)
     return open_directory(
@@ -102,4 +119,5 @@ def _open_directory(
         site_url=settings.moodle.url,
         path=path,
         resets_filters=found.resets_filters,
+        together=together,
     )
