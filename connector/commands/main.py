@@ -56,11 +56,22 @@ def make_parser() -> argparse.ArgumentParser:
         parents=[global_options()],
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {metadata.version('cohortstream')}")
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
         import_module(f"connector.commands.{name}").register(subparsers)
     return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: a checkout that is not installed has none, and works all the same."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002 -- argparse's name
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"{parser.prog} {metadata.version('cohortstream')}")
+        parser.exit()
 
 
 def _run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> ExitCode:

@@ -54,6 +54,15 @@ def test_the_help_lists_commands_and_exit_codes(capsys: pytest.CaptureFixture[st
     assert all(code.meaning in text for code in ExitCode)
 
 
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """A report of a fault begins with it."""
+    with pytest.raises(SystemExit) as ended:
+        program.main(["--version"])
+
+    assert ended.value.code == ExitCode.OK
+    assert capsys.readouterr().out.startswith("cohortstream 0.")
+
+
 @pytest.mark.parametrize("arguments", [[], ["nothing"], ["config", "--nothing"], ["config", "--conf", "x"]])
 def test_a_wrong_command_line_exits_with_its_code(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Options are not guessed from their beginnings, so that a later option breaks no script."""
