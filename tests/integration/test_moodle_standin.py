@@ -1,20 +1,27 @@
 """The Moodle stand-in against recorded conversations with a real Moodle 4.5.6."""
 
+import http.client
 import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.standins.moodle.fixture import DATA, load_fixture
 from tests.standins.moodle.replay import main, replay_folder, report
+from tests.standins.moodle.server import MoodleStandin
+from tests.standins.moodle.transcripts.circumstances import caller_token, host_for, service_for
+from tests.standins.moodle.transcripts.compare import answer_differences, state_differences
 from tests.standins.moodle.transcripts.recorded import (
     CannotContinueError,
     Transcript,
     build_request,
     continue_fields,
+    fields_of,
     read_folder,
 )
 from tests.standins.moodle.transcripts.repeat import repeat
+from tests.standins.moodle.web import Response
 
 TRANSCRIPTS = DATA / "transcripts"
 
@@ -87,6 +94,48 @@ def test_request_that_cannot_be_rebuilt_is_named() -> None:
     assert "cannot be rebuilt" in verdict.inapplicable
     assert not verdict.agrees
     assert "not applicable" in report([verdict])[0]
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "add-get-method",
+        "add-json-body",
+        "add-multipart",
+        "add-xml",
+        "cohorts-html",
+        "create-unicode-html",
+        "fail-gateway-timeout",
+        "format-bad-path",
+        "format-put",
+        "format-wrong-host",
+        "limit-body-nginx-1m",
+        "limit-get-url-too-long",
+        "limit-vars-1000-silent-truncation-delete",
+        "site-climaintenance",
+        "site-rest-disabled",
+        "users-search-two-keys",
+    ],
+)
+def test_transcripts_agree_over_the_wire(scenario: str) -> None:
+    """What goes through a socket is what was recorded, headers and reason included."""
+    transcript = next(t for t in read_folder(TRANSCRIPTS) if t.scenario == scenario)
+    service = service_for(transcript, load_fixture())
+    token = caller_token(service.site, transcript.document["caller"])
+    exchange = transcript.exchanges[0]
+    request = build_request(exchange, fields_of(exchange), token, host_for(transcript))
+    profile, cost, workers = service.front.profile, service.cost, service.workers
+    with MoodleStandin(service.site, profile=profile, latency=cost, workers=workers) as moodle:
+        connection = http.client.HTTPConnection(urlsplit(moodle.url).netloc, timeout=60)
+        target = request.path + (f"?{request.query.decode()}" if request.query else "")
+        headers = {"Host": request.host, "Content-Type": request.content_type}
+        connection.request(request.method, target, request.body or None, headers)
+        got = connection.getresponse()
+        response = Response(got.status, got.reason, tuple(got.getheaders()), got.read())
+        connection.close()
+
+    assert answer_differences(exchange, response) == []
+    assert state_differences(transcript.document["state_after"], service.site) == []
 
 
 @pytest.mark.parametrize(

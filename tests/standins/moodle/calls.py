@@ -56,7 +56,8 @@ class Call:
         if not (user.firstname and user.lastname and user.email) or self._lacks_required_field(user):
             raise moodle_error("usernotfullysetup", "User not fully set-up")
         administrator = user.id in self.site.rights.administrators
-        if self.site.settings.site_policy and not user.policy_agreed and not administrator:
+        exempt = administrator or user.auth == "webservice"
+        if self.site.settings.site_policy and not user.policy_agreed and not exempt:
             policy = f"{self.address}/user/policy.php"
             raise moodle_error(
                 "sitepolicynotagreed",
