@@ -121,6 +121,13 @@ class RowMapping:
             return None
         return key if key.strip() else None
 
+    def idnumber_of(self, row: Row) -> str | None:
+        """The idnumber that these columns make; None where they make none."""
+        try:
+            return _idnumber(self.idnumber, row, "cohort idnumber")
+        except Unmappable:
+            return None
+
     def cohort_of(self, row: Row) -> Cohort:
         """The cohort that a row names.
 
@@ -244,7 +251,5 @@ def _idnumber(pattern: Pattern, row: Row, what: str) -> str:
     if not text.strip():
         raise Unmappable(", ".join(pattern.columns), f"gives an empty {what}")
     if len(text) > LONGEST_IDNUMBER:
-        raise Unmappable(
-            ", ".join(pattern.columns), f"gives a {what} of more than {LONGEST_IDNUMBER} characters", text
-        )
+        raise Unmappable(", ".join(pattern.columns), f"gives a {what} of more than {LONGEST_IDNUMBER} characters", text)
     return text

@@ -68,6 +68,10 @@ class Source(Protocol):
         """
         ...
 
+    def refresh(self) -> None:
+        """Something failed: ask again what the columns are, since somebody may have altered a table."""
+        ...
+
     def close(self) -> None:
         """Log off everywhere."""
         ...

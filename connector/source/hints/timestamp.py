@@ -71,11 +71,6 @@ def next_range(given: Inputs) -> Range:
     return Range(max(low, newest), None, Safety.ASSUMED, "quick read, no cursor moved")
 
 
-def first_cursor(now: datetime, overlap: timedelta) -> datetime:
-    """The cursor for a first load that begins after ``now``: what commits later is stamped after it."""
-    return now - overlap
-
-
 def parse(cursor: str | None) -> datetime | None:
     """The cursor of a checkpoint."""
     return None if cursor is None else datetime.fromisoformat(cursor)

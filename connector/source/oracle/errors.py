@@ -29,7 +29,9 @@ _OLD_SERVER = {"DPY-3010", "DPY-3015", "DPY-3001"}
 """The thin driver cannot talk to this server; thick mode can."""
 _STATEMENT = re.compile(r"ORA-(009\d\d|01031|017(19|22)|01789|01839|018(30|4\d|5\d|61)|02289|04043|30926|12899|06550)")
 _GONE = {"DPY-4011", "DPY-1001", "DPI-1010", "DPI-1080", "ORA-01012", "ORA-03113", "ORA-03114", "ORA-03135"}
-_NOT_ORACLE = {"DPY-5004", "DPY-5005", "DPY-5006", "DPY-5010", "DPY-6005"}
+_NOT_ORACLE = re.compile(r"DPY-(4011|50\d\d)")
+"""A connection that ends before it began, or bytes that are no TNS."""
+_WRAPPED = {"DPY-6005"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,13 @@ class DriverError:
     def of(error: oracledb.Error) -> DriverError:
         first = error.args[0] if error.args else error
         text = str(getattr(first, "message", first)).strip()
+        lines = [line.strip().rstrip(".") for line in text.splitlines() if not line.startswith("Help:")]
+        code = str(getattr(first, "full_code", "") or text.partition(":")[0])
+        # "Cannot connect" is followed by what the matter was.
+        telling = lines[-1] if code in _WRAPPED and len(lines) > 1 else (lines or [type(error).__name__])[0]
         return DriverError(
-            str(getattr(first, "full_code", "") or text.partition(":")[0]),
-            text.splitlines()[0] if text else type(error).__name__,
+            code,
+            telling,
             bool(getattr(first, "isrecoverable", False)),
         )
 
@@ -75,7 +81,7 @@ def connecting(source: str, error: oracledb.Error) -> OperationalError:
         return Halted(message(OracleMessage.BAD_ADDRESS, source=source, reason=said.text))
     if said.code in _OLD_SERVER:
         return Halted(message(OracleMessage.NEEDS_THICK, source=source, reason=said.text))
-    if said.code in _NOT_ORACLE:
+    if _NOT_ORACLE.match(said.code) or _NOT_ORACLE.match(said.text):
         return Unavailable(message(OracleMessage.NO_ANSWER, source=source, reason=said.text))
     return Unavailable(message(OracleMessage.UNREACHABLE, source=source, reason=said.text))
 

@@ -176,15 +176,12 @@ class OracleSource:
             kind = columns[mapping.student_column]
             if kind not in _TEXTS and kind is not oracledb.DB_TYPE_NUMBER:
                 raise Halted(
-                    message(
-                        OracleMessage.STUDENT_TYPE, source=self.name, column=mapping.student_column, type=kind.name
-                    )
+                    message(OracleMessage.STUDENT_TYPE, source=self.name, column=mapping.student_column, type=kind.name)
                 )
             self._student_type = kind
         return self._student_type
 
-    def forget_columns(self) -> None:
-        """Ask again what the columns are: somebody may have altered the table."""
+    def refresh(self) -> None:
         self._student_type = None
         self._cursors.clear()
 

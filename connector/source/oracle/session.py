@@ -16,8 +16,10 @@ import tenacity
 
 from connector.runtime.clock import Clock
 from connector.runtime.errors import Halted, Unavailable
+from connector.runtime.messages import OracleMessage, message
 from connector.source.oracle import errors
 from connector.source.oracle.errors import DriverError
+from connector.source.oracle.logon import LogOn, NoAnswer
 from connector.source.oracle.statements import READ_ONLY
 from connector.source.settings import SourceSettings
 
@@ -33,6 +35,8 @@ class Session:
         self.source, self._settings, self._clock = source, settings, clock
         self._timeout_ms = int((timeout_s or settings.call_timeout.total_seconds()) * 1000)
         self._connection: oracledb.Connection | None = None
+        self._password = ""
+        self._log_on = LogOn(self._open, clock.monotonic)
         self._refused: tuple[bytes, Halted] | None = None
         self.busy = 0.0
         """Seconds spent inside the database so far."""
@@ -143,10 +147,27 @@ class Session:
 
     def _connect(self) -> oracledb.Connection:
         settings = self._settings
-        password = settings.password.read()
-        mark = hashlib.sha256(f"{settings.user}\0{password}".encode()).digest()
+        self._password = settings.password.read()
+        mark = hashlib.sha256(f"{settings.user}\0{self._password}".encode()).digest()
         if self._refused is not None and self._refused[0] == mark:
             raise self._refused[1]
+        try:
+            # Resolving, connecting and the log-on's own round trips, with some room beyond the TCP connection's time.
+            connection = self._log_on(settings.connect_timeout.total_seconds() * 1.5)
+            connection.call_timeout = self._timeout_ms
+            connection.module = settings.module[:48]  # V$SESSION cuts it there
+        except NoAnswer as error:
+            reason = f"no answer within {settings.connect_timeout.total_seconds() * 1.5:g} s"
+            raise Unavailable(message(OracleMessage.NO_ANSWER, source=self.source, reason=reason)) from error
+        except oracledb.Error as error:
+            fault = errors.connecting(self.source, error)
+            if isinstance(fault, Halted) and DriverError.of(error).wrong_password:
+                self._refused = (mark, fault)
+            raise fault from error
+        return connection
+
+    def _open(self) -> oracledb.Connection:
+        settings = self._settings
         more: dict[str, Any] = {}
         if settings.config_dir is not None:
             more["config_dir"] = str(settings.config_dir)
@@ -154,20 +175,11 @@ class Session:
             more["wallet_location"] = str(settings.wallet)
         if settings.wallet_password is not None:
             more["wallet_password"] = settings.wallet_password.read()
-        try:
-            if settings.mode == "thick":
-                _use_client_libraries(settings)
-            else:
-                more["tcp_connect_timeout"] = settings.connect_timeout.total_seconds()
-            connection = oracledb.connect(user=settings.user, password=password, dsn=settings.dsn, **more)
-            connection.call_timeout = self._timeout_ms
-            connection.module = settings.module[:48]  # V$SESSION cuts it there
-        except oracledb.Error as error:
-            fault = errors.connecting(self.source, error)
-            if isinstance(fault, Halted) and DriverError.of(error).wrong_password:
-                self._refused = (mark, fault)
-            raise fault from error
-        return connection
+        if settings.mode == "thick":
+            _use_client_libraries(settings)
+        else:
+            more["tcp_connect_timeout"] = settings.connect_timeout.total_seconds()
+        return oracledb.connect(user=settings.user, password=self._password, dsn=settings.dsn, **more)
 
 
 def _use_client_libraries(settings: SourceSettings) -> None:

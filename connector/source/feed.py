@@ -1,0 +1,173 @@
+"""What the steps of one source share: its reader, its place in the state, and how a finding is published."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from connector.runtime.clock import Clock
+from connector.runtime.telemetry import Count, Metrics, Tracer
+from connector.source.causes import Cause
+from connector.source.difference import Difference
+from connector.source.examining import Examined, Examiner, Subject
+from connector.source.mapping import RowMapping
+from connector.source.publisher import Batch, Publisher
+from connector.source.reading import Source
+from connector.source.settings import SourceSettings
+from connector.source.state import State
+from schemas.records import Alert, AlertState, Checkpoint, HintCursor, Notification
+
+ROLE = "connector"
+
+
+_NAMES_AGAIN_S = 600.0
+"""Rows that disagree on a cohort's name are not asked about it more often."""
+
+
+@dataclass
+class FollowUps:
+    """Cohorts whose members should be read because of what a comparison saw."""
+
+    names: deque[str] = field(default_factory=deque)
+    returned: deque[str] = field(default_factory=deque)
+    _asked: dict[str, float] = field(default_factory=dict)
+
+    def add(self, outcome: Difference, now: float) -> None:
+        """Take note; ``now`` is a monotonic clock."""
+        self.returned.extend(sorted(outcome.returned))
+        for cohort in sorted(outcome.renames):
+            if now - self._asked.get(cohort, -_NAMES_AGAIN_S) >= _NAMES_AGAIN_S:
+                self._asked[cohort] = now
+                self.names.append(cohort)
+
+
+class Feed:
+    """One source at work. Lives as long as this process is the elected one."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: SourceSettings,
+        fingerprint: str,
+        source: Source,
+        state: State,
+        publisher: Publisher,
+        clock: Clock,
+        metrics: Metrics,
+        tracer: Tracer,
+    ) -> None:
+        self.name, self.settings, self.fingerprint = name, settings, fingerprint
+        self.source, self.state, self.publisher = source, state, publisher
+        self.clock, self.metrics, self.tracer = clock, metrics, tracer
+        self.mapping = RowMapping(settings.membership, settings.cohort, settings.maps)
+        self.examiner = Examiner(name, source, self.mapping, state, clock, metrics)
+        self.checkpoint = state.checkpoint(name) or Checkpoint(name, loaded=False, hints=(), fingerprint=fingerprint)
+        self.follow_ups = FollowUps()
+        self.hinted_since_snapshot: set[str] | None = None
+        self._read_clock: tuple[datetime, float] | None = None
+        self._committed_at = clock.monotonic()
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """The database's clock, asked now."""
+        now = self.source.clock()
+        self._read_clock = (now, self.clock.monotonic())
+        return now
+
+    def guessed_now(self) -> datetime | None:
+        """About what the database's clock says, without asking; None before it was asked. Decides nothing."""
+        if self._read_clock is None:
+            return None
+        read, when = self._read_clock
+        return read + timedelta(seconds=self.clock.monotonic() - when)
+
+    # --- the checkpoint ---------------------------------------------------------------------------------------------
+
+    def cursor(self, hint: str) -> HintCursor:
+        """Where a hint stands."""
+        return next((found for found in self.checkpoint.hints if found.hint == hint), HintCursor(hint))
+
+    def moved(self, cursor: HintCursor, now: datetime) -> Checkpoint:
+        """The checkpoint in which a hint has come further. It holds once it is published."""
+        others = tuple(found for found in self.checkpoint.hints if found.hint != cursor.hint)
+        hints = tuple(sorted((*others, cursor), key=lambda found: found.hint))
+        return replace(self.checkpoint, hints=hints, database_time=now)
+
+    def save(self, checkpoint: Checkpoint, interval: float = 0.0) -> None:
+        """Take over a checkpoint from which nothing unpublished follows; write it, if none was written for
+        ``interval`` seconds.
+        """
+        if self.clock.monotonic() - self._committed_at >= interval:
+            self.publish(Batch(checkpoint=checkpoint))
+        else:
+            self.checkpoint = checkpoint
+
+    # --- publishing -------------------------------------------------------------------------------------------------
+
+    def examine(
+        self,
+        subjects: Mapping[str, Subject],
+        at: datetime,
+        cause: Cause,
+        *,
+        names: Collection[str] = (),
+        live_since: datetime | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Examined:
+        """Read the truth of one portion of students, publish what differs, and note what should be looked at next."""
+        found = self.examiner.examine(
+            subjects, at, self.fingerprint, cause, concludes=self.checkpoint.loaded, names=names
+        )
+        if self.hinted_since_snapshot is not None:
+            self.hinted_since_snapshot.update(subjects)
+        self.publish_examined(found, live_since=live_since, checkpoint=checkpoint)
+        return found
+
+    def publish_examined(
+        self, found: Examined, *, live_since: datetime | None = None, checkpoint: Checkpoint | None = None
+    ) -> None:
+        """Publish what a comparison found."""
+        outcome = found.difference
+        self.metrics.count(
+            Count.SUSPECTS_DECIDED, outcome.counts.get("cleared", 0), source=self.name, outcome="returned"
+        )
+        self.publish(Batch(outcome.changes, outcome.suspects, found.values, checkpoint, live_since=live_since))
+        self.follow_ups.add(outcome, self.clock.monotonic())
+
+    def publish(self, batch: Batch) -> None:
+        """Publish; a checkpoint in the batch holds from then on."""
+        if batch.live_since is None or not batch.changes:
+            self.publisher.publish(batch)
+        else:
+            attributes: dict[str, str | int] = {"source": self.name, "changes": len(batch.changes)}
+            with self.tracer.span("poll", root=True, attributes=attributes):
+                self.publisher.publish(batch)
+        if batch.checkpoint is not None:
+            self.checkpoint = batch.checkpoint
+            self._committed_at = self.clock.monotonic()
+
+    def notify(
+        self, signal_id: str, phase: str, counts: Mapping[str, int] | None = None, reason: str | None = None
+    ) -> Notification:
+        """What became of a signal; the publisher fills in the revision."""
+        return Notification(signal_id, self.name, phase, 0, self.clock.now(), dict(counts or {}), reason)
+
+    def alert(
+        self, key: str, code: str, parameters: Mapping[str, str], *, raised: bool, restate: bool = True
+    ) -> Sequence[Alert]:
+        """The alert to write so that it stands as said; none if it does already. Without ``restate`` other parameters
+        are not worth another one.
+        """
+        full = f"{ROLE}/{self.name}/{key}"
+        standing = self.state.alerts().get(full)
+        if raised and not restate and standing is not None and standing[0] == code:
+            return ()
+        code = code or (standing[0] if standing is not None else "")
+        if standing == ((code, dict(parameters)) if raised else None) or (standing is None and not raised):
+            return ()
+        state = AlertState.RAISED if raised else AlertState.CLEARED
+        self.metrics.count(Count.ALERTS, code=code, state=state.value)
+        return (Alert(full, state, code, ROLE, self.clock.now(), dict(parameters)),)

@@ -1,0 +1,55 @@
+"""Whether a source is still what was read before: its settings, its database, its clock."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.source.settings import SourceSettings
+from schemas.records import Checkpoint, DatabaseIdentity
+
+
+def fingerprint(settings: SourceSettings) -> str:
+    """Names the settings that give records their meaning: patterns, keys, conditions. Not intervals; and a new setting
+    that is left at its default changes nothing.
+    """
+    meaning = settings.model_dump(mode="json", include={"membership", "cohort", "maps"}, exclude_defaults=True)
+    meaning.get("cohort", {}).pop("query", None)
+    query = meaning["membership"].get("query")
+    if query is not None:
+        meaning["membership"]["query"] = " ".join(query.split())
+    text = json.dumps(meaning, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the source is now."""
+
+    fingerprint: str
+    database: DatabaseIdentity
+    now: datetime
+
+    @property
+    def mark(self) -> str:
+        """Names it, for a person to accept."""
+        text = "\0".join((self.fingerprint, self.database.name, self.database.unique_name, self.database.role))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def strangeness(before: Checkpoint, found: Found, tolerance: timedelta) -> list[str]:
+    """In which ways the source is not what the checkpoint speaks of; empty if it is."""
+    reasons = []
+    if before.fingerprint != found.fingerprint:
+        reasons.append("its patterns, keys or conditions have changed")
+    if before.database is not None and before.database != found.database:
+        was, now = before.database, found.database
+        reasons.append(
+            f"it is database {now.name} ({now.unique_name}, {now.role}), and was {was.name} ({was.unique_name}, {was.role})"
+        )
+    if before.database_time is not None and found.now < before.database_time - tolerance:
+        behind = (before.database_time - found.now).total_seconds()
+        reasons.append(f"its clock is {behind:.0f} s behind what was read last")
+    return reasons

@@ -1,0 +1,36 @@
+"""Which students a running snapshot has brought."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from connector.source.store import marks, supports_of
+
+
+class SnapshotMarks:
+    """Of one source's snapshot, in a temporary table of the state's store: any number of students in bounded memory."""
+
+    def __init__(self, store: sqlite3.Connection, source: str) -> None:
+        self._store, self._source = store, source
+
+    def begin(self) -> None:
+        """Forget what an earlier one has seen."""
+        self._store.execute("DELETE FROM seen WHERE source = ?", (self._source,))
+
+    def mark_seen(self, students: Iterable[str]) -> None:
+        """The snapshot has brought rows of these."""
+        rows = [(self._source, student) for student in students]
+        self._store.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", rows)
+
+    def unseen(self, after: str, limit: int) -> list[str]:
+        """Students that the source supports and of whom the snapshot brought no row, in order, beginning after one."""
+        supports = supports_of(self._store, self._source)
+        rows = self._store.execute(
+            "SELECT student FROM students s WHERE student > ? "  # noqa: S608
+            "AND student NOT IN (SELECT student FROM seen WHERE source = ?) "
+            f"AND EXISTS (SELECT 1 FROM memberships m WHERE m.student = s.id AND m.support IN ({marks(supports)})) "
+            "ORDER BY student LIMIT ?",
+            [after, self._source, *supports, limit],
+        )
+        return [student for (student,) in rows]

@@ -1,0 +1,116 @@
+"""What the connector does when it is asked: look, snapshot, release, accept, retire."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from connector.runtime.messages import Message, OracleMessage, message
+from connector.source.causes import Cause
+from connector.source.difference import Observation, withdrawal
+from connector.source.examining import subjects_of
+from connector.source.publisher import Batch, Publisher
+from connector.source.snapshotting import FIRST_LOAD, SNAPSHOT
+from connector.source.state import State
+from connector.source.suspects import released_by
+from schemas.records import Signal, Suspects
+
+if TYPE_CHECKING:
+    from connector.source.working import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to say about a signal; ``phase`` None leaves the saying to the snapshot that it began."""
+
+    phase: str | None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    reason: str | None = None
+
+
+def answer(signal: Signal, worker: Worker) -> Answer:
+    """Carry out a signal for one source. May raise what its reads raise; then it is tried again."""
+    if worker.strange is not None and signal.kind != "accept":
+        return _refused(worker.problem)
+    match signal.kind:
+        case "look":
+            return _look(signal, worker)
+        case "snapshot":
+            if not worker.feed.checkpoint.loaded:
+                return Answer("refused", reason="the first load, which reads everything, is not complete")
+            worker.snapshots.drop()
+            worker.snapshots.begin(SNAPSHOT, signal.id)
+            return Answer(None)
+        case "release":
+            return _release(signal, worker)
+        case "accept":
+            return _accept(signal, worker)
+        case kind:
+            return Answer("refused", reason=f"this release does not know signals of kind {kind}")
+
+
+def retire(source: str, state: State, publisher: Publisher, at: datetime) -> int:
+    """Take away a source's support of everything, student by student; how many memberships it supported."""
+    seen = Observation(source, at, fingerprint="")
+    count, after = 0, ""
+    while page := state.supporters(source, after):
+        known = state.known(page)
+        changes = [
+            withdrawal(held, student, cohort, Cause.RETIRED, seen)
+            for student in page
+            for cohort, held in sorted(known.memberships[student].items())
+            if source in held.sources
+        ]
+        publisher.publish(Batch(changes))
+        count += len(changes)
+        after = page[-1]
+    settled = [Suspects(source, student, ()) for student in state.suspicions.students(source)]
+    if settled:
+        publisher.publish(Batch(suspects=settled))
+    return count
+
+
+def _look(signal: Signal, worker: Worker) -> Answer:
+    feed = worker.feed
+    students = set(signal.students)
+    for cohort in signal.cohorts:
+        after = ""
+        while page := feed.state.members(feed.name, cohort, after):
+            students.update(page)
+            after = page[-1]
+    counts: Counter[str] = Counter(students=len(students))
+    for portion in feed.examiner.portions(subjects_of(sorted(students))):
+        found = feed.examine(portion, feed.now(), Cause.LOOK)
+        counts["published"] += len(found.difference.changes)
+        counts["suspected"] += found.difference.counts.get("suspected", 0)
+    return Answer("finished", dict(counts))
+
+
+def _release(signal: Signal, worker: Worker) -> Answer:
+    """Read each case of the list once more, and confirm what is still missing."""
+    feed = worker.feed
+    cases = released_by(signal.hash or "", feed.state.suspicions.waiting(feed.name))
+    if cases is None:
+        return _refused(message(OracleMessage.RELEASE_REFUSED, source=feed.name, hash=signal.hash))
+    confirmed = 0
+    rest = sorted(cases)
+    while rest:
+        piece, rest = rest[:100], rest[100:]
+        confirmed += len(worker.second_look.look_at(piece, feed.now(), released=piece).confirmed)
+    return Answer("finished", {"released": len(cases), "published": confirmed})
+
+
+def _accept(signal: Signal, worker: Worker) -> Answer:
+    if worker.strange is None or signal.hash != worker.strange.mark:
+        return _refused(message(OracleMessage.ACCEPT_REFUSED, source=worker.feed.name, hash=signal.hash))
+    worker.accept()
+    loaded = worker.feed.checkpoint.loaded
+    worker.snapshots.begin(SNAPSHOT if loaded else FIRST_LOAD, signal.id)
+    return Answer(None)
+
+
+def _refused(why: Message | None) -> Answer:
+    return Answer("refused", reason=None if why is None else str(why))

@@ -1,0 +1,330 @@
+"""What was last published, in an embedded store that the topics can rebuild at any time.
+
+Records are applied in the order of their partition, whether they come from the topic or were just committed by us; to
+apply a stretch again from its beginning leads to the same state at its end.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from connector.runtime.collation import loose_key
+from connector.source.causes import ABSENCES
+from connector.source.known import Known, Membership
+from connector.source.store import chunks, marks, supports_of
+from connector.source.suspicions import Suspicions
+from schemas.codec import SingleObjectCodec
+from schemas.keys import Key
+from schemas.records import (
+    Alert,
+    AlertState,
+    Checkpoint,
+    CohortChanged,
+    CohortState,
+    MembershipChanged,
+    Presence,
+    PublisherState,
+    Record,
+    StudentValues,
+    SupportingRow,
+    Suspects,
+)
+
+R = TypeVar("R")
+_CACHED = 50_000
+
+
+class State:
+    """Not for use by several threads. Reading needs no transaction; writing happens within ``writing``."""
+
+    def __init__(self, store: sqlite3.Connection) -> None:
+        self._store = store
+        self._codec = SingleObjectCodec()
+        self.suspicions = Suspicions(store)
+        self._cohort_ids: dict[str, int] = {}
+        self._cohorts: dict[str, CohortChanged] = {}
+        self._student_ids: dict[str, int] = {}
+        self._support_ids = {s: i for i, s in store.execute("SELECT id, sources FROM supports")}
+        self._supported: Counter[str] = Counter(dict(store.execute("SELECT source, memberships FROM supported")))
+        facts = dict(store.execute("SELECT name, value FROM facts"))
+        self.highest_revision = int(facts.get("highest", 0))
+        """Highest revision of any record applied."""
+        self.memberships = int(facts.get("memberships", 0))
+        """Memberships that are present."""
+        self.publisher: PublisherState | None = self._publisher(facts.get("publisher"))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """All or nothing; on an exception the caches are dropped as well."""
+        self._store.execute("BEGIN")
+        try:
+            yield
+            self._keep("highest", str(self.highest_revision))
+            self._keep("memberships", str(self.memberships))
+            self._store.executemany("INSERT OR REPLACE INTO supported VALUES (?, ?)", self._supported.items())
+            self._store.execute("COMMIT")
+        except BaseException:
+            self._store.execute("ROLLBACK")
+            self.__init__(self._store)  # type: ignore[misc]  # what was cached may not be stored
+            raise
+
+    # --- applying ---------------------------------------------------------------------------------------------------
+
+    def apply(self, key: Key, record: Record | None) -> None:
+        """Take over one record of any of the connector's topics; None is a tombstone. Only within ``writing``."""
+        match record:
+            case MembershipChanged():
+                self._membership(record)
+            case CohortChanged():
+                self._cohort(record)
+            case Suspects():
+                self.suspicions.apply(record.source, record.student, record)
+            case StudentValues():
+                values = json.dumps(record.values, ensure_ascii=False)
+                row = (record.source, record.student, values)
+                self._store.execute("INSERT OR REPLACE INTO student_values VALUES (?, ?, ?)", row)
+            case Checkpoint():
+                blob = self._codec.encode("", record)
+                self._store.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", (record.source, blob))
+            case PublisherState():
+                self.publisher = record
+                self.highest_revision = max(self.highest_revision, record.next_revision - 1)
+                self._keep("publisher", self._codec.encode("", record).hex())
+            case Alert():
+                self._alert(record)
+            case None:
+                self._tombstone(key)
+            case _:
+                raise TypeError(f"no topic of the connector holds a {type(record).__name__}")
+
+    def _membership(self, record: MembershipChanged) -> None:
+        self.highest_revision = max(self.highest_revision, record.revision)
+        student, cohort = self._student_id(record.student), self._cohort_id(record.cohort)
+        found = self._store.execute(
+            "SELECT p.sources FROM memberships m JOIN supports p ON p.id = m.support WHERE student = ? AND cohort = ?",
+            (student, cohort),
+        ).fetchone()
+        before = json.loads(found[0]) if found else []
+        after = record.sources if record.state is Presence.PRESENT else ()
+        self._supported.subtract(before)
+        self._supported.update(after)
+        self.memberships += bool(after) - bool(before)
+        if after:
+            rows = json.dumps([[r.source, r.row] for r in record.rows], ensure_ascii=False) if record.rows else None
+            self._store.execute(
+                "INSERT OR REPLACE INTO memberships VALUES (?, ?, ?, ?)",
+                (student, cohort, self._support_id(after), rows),
+            )
+        elif found:
+            self._store.execute("DELETE FROM memberships WHERE student = ? AND cohort = ?", (student, cohort))
+        if record.cause in ABSENCES:
+            self.suspicions.conclude(record)
+
+    def _cohort(self, record: CohortChanged) -> None:
+        self.highest_revision = max(self.highest_revision, record.revision)
+        number = self._cohort_id(record.cohort)
+        self._store.execute(
+            "UPDATE cohorts SET state = ?, colliding = ?, revision = ?, record = ? WHERE id = ?",
+            (
+                record.state.value,
+                record.colliding_with is not None,
+                record.revision,
+                self._codec.encode("", record),
+                number,
+            ),
+        )
+        self._cohorts[record.cohort] = record
+
+    def _alert(self, record: Alert) -> None:
+        if record.state is AlertState.RAISED:
+            row = (record.key, record.code, json.dumps(dict(record.parameters), sort_keys=True))
+            self._store.execute("INSERT OR REPLACE INTO alerts VALUES (?, ?, ?)", row)
+        else:
+            self._store.execute("DELETE FROM alerts WHERE key = ?", (record.key,))
+
+    def _tombstone(self, key: Key) -> None:
+        match key:
+            case ("suspects", str(source), str(student)):
+                self.suspicions.apply(source, student, None)
+            case ("values", str(source), str(student)):
+                self._store.execute("DELETE FROM student_values WHERE source = ? AND student = ?", (source, student))
+            case ("checkpoint", str(source)):
+                self._store.execute("DELETE FROM checkpoints WHERE source = ?", (source,))
+
+    # --- looking up -------------------------------------------------------------------------------------------------
+
+    def known(self, students: Sequence[str], cohorts: Iterable[str] = ()) -> Known:
+        """The state of these students, with the records of all cohorts that they are in and of ``cohorts``."""
+        memberships: dict[str, dict[str, Membership]] = {}
+        suspects: dict[str, list[Suspects]] = {}
+        named = set(cohorts)
+        for chunk in chunks(students):
+            for student, cohort, sources, rows in self._store.execute(
+                "SELECT s.student, c.cohort, p.sources, m.rows FROM students s JOIN memberships m ON m.student = s.id "  # noqa: S608
+                f"JOIN cohorts c ON c.id = m.cohort JOIN supports p ON p.id = m.support WHERE s.student IN ({marks(chunk)})",
+                chunk,
+            ):
+                support = tuple(SupportingRow(*row) for row in json.loads(rows)) if rows else ()
+                memberships.setdefault(student, {})[cohort] = Membership(tuple(json.loads(sources)), support)
+                named.add(cohort)
+            for entry in self.suspicions.of(chunk):
+                suspects.setdefault(entry.student, []).append(entry)
+        records = self.cohort_records(named)
+        fresh = {loose_key(cohort) for cohort in named - records.keys()}
+        loose = {
+            key: cohort
+            for chunk in chunks(sorted(fresh))
+            for key, cohort in self._store.execute(
+                f"SELECT loose, cohort FROM cohorts WHERE loose IN ({marks(chunk)}) AND state IS NOT NULL "  # noqa: S608
+                "AND NOT colliding",
+                chunk,
+            )
+        }
+        return Known(memberships, {s: tuple(found) for s, found in suspects.items()}, records, loose)
+
+    def cohort_records(self, cohorts: Iterable[str]) -> dict[str, CohortChanged]:
+        """The last record of each of these cohorts that has one."""
+        wanted = list(cohorts)
+        missing = [cohort for cohort in wanted if cohort not in self._cohorts]
+        if len(self._cohorts) + len(missing) > _CACHED:
+            self._cohorts.clear()
+            missing = wanted
+        for chunk in chunks(missing):
+            for cohort, blob in self._store.execute(
+                f"SELECT cohort, record FROM cohorts WHERE cohort IN ({marks(chunk)}) AND record IS NOT NULL",  # noqa: S608
+                chunk,
+            ):
+                self._cohorts[cohort] = self._decoded(blob, CohortChanged)
+        return {cohort: self._cohorts[cohort] for cohort in wanted if cohort in self._cohorts}
+
+    def checkpoint(self, source: str) -> Checkpoint | None:
+        """The source's last checkpoint."""
+        found = self._store.execute("SELECT record FROM checkpoints WHERE source = ?", (source,)).fetchone()
+        return None if found is None else self._decoded(found[0], Checkpoint)
+
+    def values_of(self, source: str, students: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Values of the student column by student; the key itself where no other is known."""
+        found: dict[str, tuple[str, ...]] = {student: (student,) for student in students}
+        for chunk in chunks(students):
+            rows = self._store.execute(
+                f"SELECT student, vals FROM student_values WHERE source = ? AND student IN ({marks(chunk)})",  # noqa: S608
+                [source, *chunk],
+            )
+            found.update((student, tuple(json.loads(values))) for student, values in rows)
+        return found
+
+    def members(self, source: str, cohort: str, after: str = "", limit: int = 500) -> list[str]:
+        """Members of a cohort that this source supports, in order of their keys, beginning after one."""
+        supports = supports_of(self._store, source)
+        rows = self._store.execute(
+            "SELECT s.student FROM memberships m JOIN students s ON s.id = m.student "  # noqa: S608
+            f"WHERE m.cohort = (SELECT id FROM cohorts WHERE cohort = ?) AND m.support IN ({marks(supports)}) "
+            "AND s.student > ? ORDER BY s.student LIMIT ?",
+            [cohort, *supports, after, limit],
+        )
+        return [student for (student,) in rows]
+
+    def supporters(self, source: str, after: str = "", limit: int = 500) -> list[str]:
+        """Students of whom the source supports any membership, in order of their keys, beginning after one."""
+        supports = supports_of(self._store, source)
+        rows = self._store.execute(
+            "SELECT student FROM students s WHERE student > ? "  # noqa: S608
+            f"AND EXISTS (SELECT 1 FROM memberships m WHERE m.student = s.id AND m.support IN ({marks(supports)})) "
+            "ORDER BY student LIMIT ?",
+            [after, *supports, limit],
+        )
+        return [student for (student,) in rows]
+
+    def supported_only_by(self, source: str, cohort: str) -> bool:
+        """Whether no other source supports a membership of this cohort."""
+        others = [number for text, number in self._support_ids.items() if json.loads(text) != [source]]
+        found = self._store.execute(
+            "SELECT 1 FROM memberships WHERE cohort = (SELECT id FROM cohorts WHERE cohort = ?) "  # noqa: S608
+            f"AND support IN ({marks(others)}) LIMIT 1",
+            [cohort, *others],
+        ).fetchone()
+        return found is None
+
+    def supported(self, source: str) -> int:
+        """Memberships that the source supports."""
+        return self._supported[source]
+
+    def sources(self) -> list[str]:
+        """Sources that support any membership."""
+        return sorted(source for source, count in self._supported.items() if count > 0)
+
+    def alerts(self) -> Mapping[str, tuple[str, Mapping[str, str]]]:
+        """Raised alerts: code and parameters, by key."""
+        rows = self._store.execute("SELECT key, code, parameters FROM alerts")
+        return {key: (code, json.loads(parameters)) for key, code, parameters in rows}
+
+    def counts(self) -> dict[str, int]:
+        """``memberships``, ``cohorts``, ``vanished``, ``colliding``."""
+        cohorts, vanished, colliding = self._store.execute(
+            "SELECT count(*), coalesce(sum(state = ?), 0), coalesce(sum(colliding), 0) FROM cohorts WHERE record IS NOT NULL",
+            (CohortState.VANISHED.value,),
+        ).fetchone()
+        return {"memberships": self.memberships, "cohorts": cohorts, "vanished": vanished, "colliding": colliding}
+
+    # --- positions --------------------------------------------------------------------------------------------------
+
+    def positions(self, topic: str) -> dict[int, int]:
+        """Next offset by partition: everything before is applied."""
+        return dict(self._store.execute("SELECT partition, next FROM positions WHERE topic = ?", (topic,)))
+
+    def advance(self, topic: str, positions: Mapping[int, int]) -> None:
+        """Everything before these is applied. Only within ``writing``."""
+        rows = [(topic, partition, offset) for partition, offset in positions.items()]
+        self._store.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", rows)
+
+    @property
+    def store(self) -> sqlite3.Connection:
+        """The tables, for those who keep something beside."""
+        return self._store
+
+    def close(self) -> None:
+        self._store.close()
+
+    # --- within -----------------------------------------------------------------------------------------------------
+
+    def _student_id(self, student: str) -> int:
+        return self._id(self._student_ids, "students", "student", student)
+
+    def _cohort_id(self, cohort: str) -> int:
+        if cohort not in self._cohort_ids:
+            self._store.execute(
+                "INSERT OR IGNORE INTO cohorts (cohort, loose) VALUES (?, ?)", (cohort, loose_key(cohort))
+            )
+        return self._id(self._cohort_ids, "cohorts", "cohort", cohort)
+
+    def _support_id(self, sources: Sequence[str]) -> int:
+        return self._id(self._support_ids, "supports", "sources", json.dumps(sorted(sources), ensure_ascii=False))
+
+    def _id(self, cache: dict[str, int], table: str, column: str, text: str) -> int:
+        number = cache.get(text)
+        if number is None:
+            if len(cache) >= _CACHED and cache is not self._support_ids:
+                cache.clear()
+            select = f"SELECT id FROM {table} WHERE {column} = ?"  # noqa: S608 - names of our own tables
+            found = self._store.execute(select, (text,)).fetchone()
+            if found is None:
+                made = self._store.execute(f"INSERT INTO {table} ({column}) VALUES (?)", (text,))  # noqa: S608
+                found = (made.lastrowid,)
+            number = cache[text] = int(found[0])
+        return number
+
+    def _decoded(self, blob: bytes, kind: type[R]) -> R:
+        record = self._codec.decode(blob)
+        assert isinstance(record, kind)
+        return record
+
+    def _publisher(self, text: str | None) -> PublisherState | None:
+        return None if text is None else self._decoded(bytes.fromhex(text), PublisherState)
+
+    def _keep(self, name: str, value: str) -> None:
+        self._store.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))

@@ -1,0 +1,189 @@
+"""One source at work: which of its steps is next, and what happens when one fails."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+from connector.runtime.errors import Halted, OperationalError, Unavailable
+from connector.runtime.messages import Message, OracleMessage, message
+from connector.runtime.telemetry import Count, Gauge, Log
+from connector.source.budget import Budget
+from connector.source.confirming import SecondLook
+from connector.source.feed import Feed
+from connector.source.identity import Found, strangeness
+from connector.source.marks import SnapshotMarks
+from connector.source.polling import Hint, follow_up
+from connector.source.publisher import Batch
+from connector.source.settings import hint_name
+from connector.source.signals import Answer, answer
+from connector.source.snapshotting import Snapshots
+from schemas.records import Signal
+
+_log = Log("source")
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 30.0
+_ALERT_AFTER_S = 30.0
+"""An end that is away for less is not worth a person's time."""
+_CHECK_EVERY_S = 60.0
+_OUTAGE = "source"
+_IDENTITY = "identity"
+
+
+class Worker:
+    """Works on one feed, step by step; a step is short. Kafka's faults pass through, the source's own do not."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.snapshots = Snapshots(feed, SnapshotMarks(feed.state.store, feed.name))
+        self.second_look = SecondLook(feed)
+        self.problem: Message | None = None
+        """Why the source does not work now; None if it does."""
+        self.strange: Found | None = None
+        """What the source is now, while it waits to be accepted."""
+        self._hints = [Hint(feed, hint_name(h, n), h) for n, h in enumerate(feed.settings.hints, 1)]
+        self._signals: deque[tuple[int, Signal]] = deque()
+        self._budget = Budget(feed.settings.share)
+        self._check_at = self._resume_at = 0.0
+        self._pause = _FIRST_PAUSE_S
+        self._failing_since: float | None = None
+
+    def hand(self, offset: int, signal: Signal) -> None:
+        """A signal that concerns this source."""
+        done = self.feed.checkpoint.signals_offset
+        if done is None or offset >= done:
+            self._signals.append((offset, signal))
+
+    def wait(self) -> float:
+        """Seconds until the next step is due."""
+        now = self.feed.clock.monotonic()
+        if now < self._resume_at:
+            return self._resume_at - now
+        if self._signals or self.snapshots.running or now >= self._check_at:
+            return 0.0
+        if self.strange is not None:
+            return self._check_at - now
+        earned = self._budget.pause(now)
+        return max(earned, min((hint.wait() for hint in self._hints), default=1.0))
+
+    @property
+    def quiet(self) -> bool:
+        """Whether everything known so far is published."""
+        idle = not self._signals and not self.snapshots.running and self.feed.checkpoint.loaded
+        return idle and self.problem is None and all(hint.caught_up for hint in self._hints)
+
+    def step(self) -> None:
+        """Do what is due."""
+        if self.feed.clock.monotonic() < self._resume_at:
+            return
+        try:
+            self._work()
+        except OperationalError as fault:
+            self._failed(fault)
+        else:
+            self._succeeded()
+
+    def _work(self) -> None:
+        clock = self.feed.clock
+        if clock.monotonic() >= self._check_at:
+            self._check()
+        if self._signals:
+            self._answer()
+        if self.strange is not None:
+            return
+        busy = self.feed.source.busy
+        if self._budget.pause(clock.monotonic()) <= 0.0:
+            for hint in self._hints:
+                if hint.wait() <= 0.0:
+                    hint.step()
+            if not follow_up(self.feed) and self.second_look.due():
+                self.second_look.step()
+        spent = self.feed.source.busy - busy
+        self.feed.metrics.count(Count.SOURCE_TIME, spent, source=self.feed.name)
+        self._budget.spend(spent, clock.monotonic())
+        if self.snapshots.running or self.snapshots.resume():
+            self.snapshots.step()
+
+    def _check(self) -> None:
+        """Whether this is the source that the checkpoint speaks of. Until a person accepts another, nothing is read."""
+        feed = self.feed
+        found = Found(feed.fingerprint, feed.source.identity(), feed.now())
+        reasons = strangeness(feed.checkpoint, found, feed.settings.clock_tolerance)
+        code, parameters = OracleMessage.BLOCKED, {}
+        if reasons:
+            said = message(code, source=feed.name, what="; ".join(reasons), hash=found.mark)
+            parameters = dict(said.parameters)
+            self.problem = said
+            if self.strange is None:
+                _log.error("source.blocked", source=feed.name, message=said)
+                self.snapshots.drop()
+        self.strange = found if reasons else None
+        if feed.checkpoint.database is None and not reasons:
+            feed.save(replace(feed.checkpoint, database=found.database))
+        if alerts := feed.alert(_IDENTITY, code.code, parameters, raised=bool(reasons)):
+            feed.publish(Batch(alerts=alerts))
+        self._check_at = feed.clock.monotonic() + _CHECK_EVERY_S
+        self._measure()
+
+    def accept(self) -> None:
+        """Go on with what the source is now; a snapshot then finds what that changes."""
+        feed, found = self.feed, self.strange
+        assert found is not None
+        feed.publish(
+            Batch(
+                checkpoint=replace(
+                    feed.checkpoint, fingerprint=found.fingerprint, database=found.database, database_time=found.now
+                ),
+                alerts=feed.alert(_IDENTITY, OracleMessage.BLOCKED.code, {}, raised=False),
+            )
+        )
+        self.strange = self.problem = None
+        for hint in self._hints:
+            hint.drop()
+
+    def _answer(self) -> None:
+        offset, signal = self._signals[0]
+        said: Answer = answer(signal, self)
+        checkpoint = replace(self.feed.checkpoint, signals_offset=offset + 1, last_signal=signal.id)
+        notes = [] if said.phase is None else [self.feed.notify(signal.id, said.phase, said.counts, said.reason)]
+        self.feed.publish(Batch(checkpoint=checkpoint, notifications=notes))
+        self._signals.popleft()
+
+    def _failed(self, fault: OperationalError) -> None:
+        feed, now = self.feed, self.feed.clock.monotonic()
+        halted = isinstance(fault, Halted)
+        if self.problem is None or self.problem.code != fault.message.code:
+            _log.warning("source.failed", source=feed.name, message=fault.message)
+        self.problem = fault.message
+        self._failing_since = self._failing_since if self._failing_since is not None else now
+        self._pause = _LONGEST_PAUSE_S if halted else min(self._pause * 2, _LONGEST_PAUSE_S)
+        if isinstance(fault, Unavailable) and fault.retry_after is not None:
+            self._pause = max(self._pause, fault.retry_after.total_seconds())
+        self._resume_at = now + self._pause
+        feed.source.refresh()
+        outcome = "refused" if halted else "unavailable"
+        for hint in self._hints:
+            feed.metrics.count(Count.POLLS, source=feed.name, hint=hint.name, outcome=outcome)
+        if halted or now - self._failing_since >= _ALERT_AFTER_S:
+            alerts = feed.alert(_OUTAGE, fault.message.code, fault.message.parameters, raised=True, restate=False)
+            if alerts:
+                feed.publish(Batch(alerts=alerts))
+
+    def _succeeded(self) -> None:
+        if self._failing_since is None:
+            return
+        self._failing_since, self._pause = None, _FIRST_PAUSE_S
+        _log.info("source.recovered", source=self.feed.name)
+        if self.strange is None:
+            self.problem = None
+        if alerts := self.feed.alert(_OUTAGE, "", {}, raised=False):
+            self.feed.publish(Batch(alerts=alerts))
+
+    def _measure(self) -> None:
+        feed, name = self.feed, self.feed.name
+        counts = feed.state.counts()
+        standing = feed.state.suspicions.standing(name, feed.guessed_now() or feed.clock.now(), (), 0)
+        feed.metrics.gauge(Gauge.MEMBERSHIPS, feed.state.supported(name), source=name)
+        feed.metrics.gauge(Gauge.SUSPECTS, standing.fresh + standing.waiting, source=name)
+        feed.metrics.gauge(Gauge.VANISHED, counts["vanished"], source=name)
+        feed.metrics.gauge(Gauge.COLLIDING, counts["colliding"], source=name)
