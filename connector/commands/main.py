@@ -14,7 +14,7 @@ from connector.commands.settings import load_settings
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages.translation import translation_for
 
-COMMANDS = ("config",)
+COMMANDS = ("config", "consume", "reconcile", "replay", "status", "explain")
 """The sub-commands, in the order of the help text; each is a file of this package."""
 
 _DESCRIPTION = """
