@@ -164,6 +164,34 @@ def test_control_fields_stand_where_they_stood(where: str, query: bytes, body: b
     assert (request.query, request.body) == (query, body)
 
 
+def _race(scenario: str, **changes: object) -> Transcript:
+    """A recorded race with another outcome of its first call."""
+    recorded = next(t for t in read_folder(TRANSCRIPTS) if t.scenario == scenario)
+    exchanges = recorded.exchanges
+    error = {"exception": changes["exception"], "errorcode": changes["errorcode"], "message": changes["message"]}
+    text = json.dumps(error, separators=(",", ":"))
+    first = {**exchanges[0], "response_body": error, "response_text": text}
+    kept = {name: changes[name] for name in ("state_after", "log_events", "log_event_count")}
+    return Transcript(recorded.path, {**recorded.document, "exchanges": [first, exchanges[1]], **kept})
+
+
+def test_a_cohort_may_vanish_under_an_add() -> None:
+    """Of calls at the same moment, any possible course is accepted, and no impossible one."""
+    recorded = next(t for t in read_folder(TRANSCRIPTS) if t.scenario == "race-add-while-cohort-deleted")
+    events = [recorded.document["log_events"][0]]
+    outcome = {
+        "exception": "dml_missing_record_exception",
+        "errorcode": "invalidrecord",
+        "message": "Can't find data record in database table cohort.",
+        "log_events": events,
+        "log_event_count": 3,
+    }
+    after, before = recorded.document["state_after"], recorded.document["state_before"]
+
+    assert repeat(_race(recorded.scenario, **outcome, state_after=after), load_fixture()).differences == []
+    assert repeat(_race(recorded.scenario, **outcome, state_after=before), load_fixture()).differences != []
+
+
 def test_a_breakdown_is_a_difference_of_that_transcript() -> None:
     """What the stand-in cannot even load disagrees, and does not end the replay."""
     transcript = next(read_folder(TRANSCRIPTS))

@@ -6,7 +6,7 @@ from enum import Enum
 from itertools import islice, permutations, product
 from typing import Any
 
-from tests.standins.moodle.errors import write_failed
+from tests.standins.moodle.errors import missing_record, write_failed
 from tests.standins.moodle.front import Opened
 from tests.standins.moodle.service import Service
 from tests.standins.moodle.transcripts.circumstances import caller_token, host_for, service_for
@@ -165,6 +165,7 @@ class Part(Enum):
     FOLLOWS = "began after the commit before it"
     LOOKS_AGAIN = "began before, but noticed what came meanwhile"
     DEADLOCK = "was chosen as the victim of a deadlock"
+    VANISHED = "found its cohort deleted between two of its rows"
 
 
 Course = list[tuple[int, Part]]
@@ -177,10 +178,13 @@ def _courses(exchanges: Sequence[Mapping[str, Any]]) -> Iterator[Course]:
     for parts in product(*choices):
         if Part.DEADLOCK in parts and writers < 2:
             continue
+        if Part.VANISHED in parts and not any(exchange["wsfunction"] == _COHORT_DELETER for exchange in exchanges):
+            continue
         for order in permutations(range(len(parts))):
             yield [(number, parts[number]) for number in order]
 
 
+_COHORT_DELETER = "core_cohort_delete_cohorts"
 _MEMBER_WRITERS = frozenset({"core_cohort_add_cohort_members", "core_cohort_delete_cohort_members"})
 
 
@@ -192,6 +196,8 @@ def _parts(exchange: Mapping[str, Any]) -> list[Part]:
         changes_members = exchange["wsfunction"] in _MEMBER_WRITERS
         return [Part.OVERLAPS, Part.DEADLOCK] if changes_members else [Part.OVERLAPS]
     if exchange["wsfunction"] == "core_cohort_add_cohort_members":
+        if isinstance(body, dict) and body.get("errorcode") == "invalidrecord":
+            return [Part.VANISHED]
         return [Part.OVERLAPS, Part.FOLLOWS, Part.LOOKS_AGAIN]
     return [Part.OVERLAPS, Part.FOLLOWS]
 
@@ -214,6 +220,8 @@ def _run(service: Service, requests: Sequence[Request], course: Course) -> list[
         elif part is Part.DEADLOCK and number in opened:
             error = write_failed("Deadlock found when trying to get lock; try restarting transaction", "", [])
             responses[number] = front.refuse(opened[number], error).response
+        elif part is Part.VANISHED and number in opened:
+            responses[number] = front.refuse(opened[number], missing_record("cohort", {"id": 0})).response
         elif number in opened:
             again = part is Part.LOOKS_AGAIN
             responses[number] = front.perform(opened[number], snapshot, looks_again=again).response
