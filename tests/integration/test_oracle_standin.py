@@ -54,6 +54,7 @@ def query(conn: oracledb.Connection, sql: str, *args, **kw) -> list[tuple]:
 
 # --- connecting ------------------------------------------------------------------
 
+
 def test_connects_and_reports_a_version(conn):
     assert conn.version == "19.21.0.0.0"
     conn.ping()
@@ -73,8 +74,10 @@ def test_unknown_service(stub):
 
 def test_long_connect_descriptor(stub):
     padding = "x" * 300
-    dsn = (f"(DESCRIPTION=(ADDRESS=(PROTOCOL=tcp)(HOST=127.0.0.1)(PORT={stub.port}))"
-           f"(CONNECT_DATA=(SERVICE_NAME=FREEPDB1)(NOTE={padding})))")
+    dsn = (
+        f"(DESCRIPTION=(ADDRESS=(PROTOCOL=tcp)(HOST=127.0.0.1)(PORT={stub.port}))"
+        f"(CONNECT_DATA=(SERVICE_NAME=FREEPDB1)(NOTE={padding})))"
+    )
     assert query(connect(stub, dsn=dsn), "select 1 from dual") == [(1,)]
 
 
@@ -86,20 +89,31 @@ def test_session_attributes_ride_along(conn):
 
 # --- types -----------------------------------------------------------------------
 
+
 def test_every_type_round_trips(conn):
     cursor = conn.cursor()
-    cursor.setinputsizes(None, None, None, None, None, None,
-                         oracledb.DB_TYPE_TIMESTAMP, oracledb.DB_TYPE_TIMESTAMP_TZ)
-    cursor.execute("insert into enrol values (:1, :2, :3, :4, :5, :6, :7, :8, :9, :10)",
-                   [7, "Zoë 漢字", "A", Decimal("99.95"), Decimal("-1234567890.0625"), NOW, NOW, NOW,
-                    b"\x00\xff", 2.5])
+    cursor.setinputsizes(None, None, None, None, None, None, oracledb.DB_TYPE_TIMESTAMP, oracledb.DB_TYPE_TIMESTAMP_TZ)
+    cursor.execute(
+        "insert into enrol values (:1, :2, :3, :4, :5, :6, :7, :8, :9, :10)",
+        [7, "Zoë 漢字", "A", Decimal("99.95"), Decimal("-1234567890.0625"), NOW, NOW, NOW, b"\x00\xff", 2.5],
+    )
     assert cursor.rowcount == 1
     conn.commit()
     with _decimals():
         cursor.execute("select * from enrol")
         row = cursor.fetchone()
-    assert row == (7, "Zoë 漢字", "A ", Decimal("99.95"), Decimal("-1234567890.0625"),
-                   NOW.replace(microsecond=0), NOW, NOW, b"\x00\xff", 2.5)
+    assert row == (
+        7,
+        "Zoë 漢字",
+        "A ",
+        Decimal("99.95"),
+        Decimal("-1234567890.0625"),
+        NOW.replace(microsecond=0),
+        NOW,
+        NOW,
+        b"\x00\xff",
+        2.5,
+    )
     described = [(d.name, d.type.name, d.precision, d.scale, d.null_ok) for d in cursor.description]
     assert described[0] == ("ID", "DB_TYPE_NUMBER", 10, 0, False)
     assert described[1][:2] == ("STUDENT", "DB_TYPE_VARCHAR") and not described[1][4]
@@ -108,8 +122,12 @@ def test_every_type_round_trips(conn):
     assert described[3][2:4] == (5, 2)
     assert described[4][2:4] == (0, -127)
     assert [d[1] for d in described[5:]] == [
-        "DB_TYPE_DATE", "DB_TYPE_TIMESTAMP", "DB_TYPE_TIMESTAMP_TZ", "DB_TYPE_RAW",
-        "DB_TYPE_BINARY_DOUBLE"]
+        "DB_TYPE_DATE",
+        "DB_TYPE_TIMESTAMP",
+        "DB_TYPE_TIMESTAMP_TZ",
+        "DB_TYPE_RAW",
+        "DB_TYPE_BINARY_DOUBLE",
+    ]
 
 
 class _decimals:
@@ -122,13 +140,13 @@ class _decimals:
 
 def test_nulls_and_empty_strings(conn):
     conn.cursor().execute("insert into enrol (id, student, status) values (1, :s, '')", s="x")
-    assert query(conn, "select status, grade, fee, enrolled, updated_at, seen, code, score from enrol") \
-        == [(None,) * 8]
+    assert query(conn, "select status, grade, fee, enrolled, updated_at, seen, code, score from enrol") == [(None,) * 8]
     assert query(conn, "select count(*) from enrol where status is null and grade is null") == [(1,)]
 
 
-@pytest.mark.parametrize("number", [0, 1, -1, 99, 100, 10**18, -(10**18), 10**27,
-                                    Decimal("0.01"), Decimal("-0.5"), Decimal("12345678.9")])
+@pytest.mark.parametrize(
+    "number", [0, 1, -1, 99, 100, 10**18, -(10**18), 10**27, Decimal("0.01"), Decimal("-0.5"), Decimal("12345678.9")]
+)
 def test_numbers(conn, number):
     with _decimals():
         assert query(conn, "select :n n from dual", n=number) == [(number,)]
@@ -141,22 +159,26 @@ def test_long_values_span_packets(conn):
 
 def test_binds_by_name_repeat_and_position(conn):
     insert(conn, 1, 2, 3)
-    assert query(conn, "select id from enrol where id >= :a and (id = :b or id = :a) order by id",
-                 a=2, b=3) == [(2,), (3,)]
-    assert query(conn, "select id from enrol where student = :1 and updated_at > :2",
-                 ["student 2", dt.datetime(2026, 1, 1)]) == [(2,)]
+    assert query(conn, "select id from enrol where id >= :a and (id = :b or id = :a) order by id", a=2, b=3) == [
+        (2,),
+        (3,),
+    ]
+    assert query(
+        conn, "select id from enrol where student = :1 and updated_at > :2", ["student 2", dt.datetime(2026, 1, 1)]
+    ) == [(2,)]
     with pytest.raises(oracledb.DatabaseError, match="ORA-01008|DPY-4010"):
         query(conn, "select id from enrol where id = :a")
 
 
 # --- fetching --------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("prefetch, array", [(2, 100), (0, 7), (1000, 1000), (501, 500), (500, 500)])
 def test_fetch_spans_round_trips(conn, prefetch, array):
     insert(conn, *range(500))
     cursor = conn.cursor()
     cursor.prefetchrows, cursor.arraysize = prefetch, array
-    for _ in range(2):                         # the second time re-executes the open cursor
+    for _ in range(2):  # the second time re-executes the open cursor
         cursor.execute("select id, student from enrol where id < :n order by id", n=500)
         assert cursor.fetchall() == [(i, f"student {i}") for i in range(500)]
     assert cursor.rowcount == 500
@@ -174,33 +196,46 @@ def test_interleaved_cursors(conn):
 
 def test_many_statements_close_their_cursors(conn):
     insert(conn, 1)
-    for i in range(60):                        # over the statement cache size
+    for i in range(60):  # over the statement cache size
         assert query(conn, f"select id, {i} from enrol") == [(1, i)]
 
 
 def test_row_limits_and_oracle_functions(conn):
     insert(conn, *range(10))
     assert query(conn, "select id from enrol order by id fetch first 2 rows only") == [(0,), (1,)]
-    assert query(conn, "select id from (select id from enrol order by id desc) where rownum <= 2") \
-        == [(9,), (8,)]
-    assert query(conn, "select nvl(status, '--'), decode(id, 3, 'three', 'other'), "
-                       "to_char(updated_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.FF6') from enrol where id = 3") \
-        == [("--", "three", "2026-01-01T00:00:03.000000")]
-    assert query(conn, "select id from enrol where updated_at > "
-                       "to_timestamp('2026-01-01 00:00:08', 'YYYY-MM-DD HH24:MI:SS')") == [(9,)]
+    assert query(conn, "select id from (select id from enrol order by id desc) where rownum <= 2") == [(9,), (8,)]
+    assert query(
+        conn,
+        "select nvl(status, '--'), decode(id, 3, 'three', 'other'), "
+        "to_char(updated_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.FF6') from enrol where id = 3",
+    ) == [("--", "three", "2026-01-01T00:00:03.000000")]
+    assert query(
+        conn, "select id from enrol where updated_at > to_timestamp('2026-01-01 00:00:08', 'YYYY-MM-DD HH24:MI:SS')"
+    ) == [(9,)]
     assert query(conn, "select count(*) from enrol where updated_at < sysdate - 1/24") == [(10,)]
-    assert query(conn, "select count(*) from enrol where trunc(updated_at) = date '2026-01-01' and "
-                       "updated_at < systimestamp - numtodsinterval(5, 'MINUTE')") == [(10,)]
-    page = "select id from (select t.id, rownum n from (select id from enrol order by id) t " \
-           "where rownum <= :hi) where n > :lo"
+    assert query(
+        conn,
+        "select count(*) from enrol where trunc(updated_at) = date '2026-01-01' and "
+        "updated_at < systimestamp - numtodsinterval(5, 'MINUTE')",
+    ) == [(10,)]
+    page = (
+        "select id from (select t.id, rownum n from (select id from enrol order by id) t "
+        "where rownum <= :hi) where n > :lo"
+    )
     assert query(conn, page, hi=5, lo=3) == [(3,), (4,)]
-    assert query(conn, "select id from enrol where updated_at > :t or (updated_at = :t and id > :i) "
-                       "order by updated_at, id fetch next :n rows only",
-                 t=dt.datetime(2026, 1, 1, 0, 0, 5), i=4, n=2) == [(5,), (6,)]
+    assert query(
+        conn,
+        "select id from enrol where updated_at > :t or (updated_at = :t and id > :i) "
+        "order by updated_at, id fetch next :n rows only",
+        t=dt.datetime(2026, 1, 1, 0, 0, 5),
+        i=4,
+        n=2,
+    ) == [(5,), (6,)]
     assert query(conn, "with x as (select max(id) m from enrol) select m from x") == [(9,)]
 
 
 # --- changing --------------------------------------------------------------------
+
 
 def test_dml_rowcounts_and_transactions(stub, conn):
     insert(conn, 1, 2, 3)
@@ -225,7 +260,7 @@ def test_executemany_of_ten_thousand(conn):
 def test_autocommit_and_lastrowid(stub, conn):
     conn.autocommit = True
     cursor = conn.cursor()
-    for i in (1, 2):                           # the second is a re-execute
+    for i in (1, 2):  # the second is a re-execute
         cursor.execute("insert into enrol (id, student) values (:1, 'x')", [i])
     assert query(conn, "select id from enrol where rowid = :r", r=cursor.lastrowid) == [(2,)]
     with connect(stub) as other:
@@ -242,11 +277,18 @@ def test_statement_rollback_keeps_the_transaction(conn):
 
 # --- errors ----------------------------------------------------------------------
 
-@pytest.mark.parametrize("sql, code", [
-    ("select * from nope", "ORA-00942"), ("select nope from enrol", "ORA-00904"),
-    ("selec 1", "ORA-00900"), ("insert into enrol (id) values (1)", "ORA-01400"),
-    ("select * from enrol as of scn 1", "ORA-01555"),
-    ("select * from enrol as of scn 99999999", "ORA-08181")])
+
+@pytest.mark.parametrize(
+    "sql, code",
+    [
+        ("select * from nope", "ORA-00942"),
+        ("select nope from enrol", "ORA-00904"),
+        ("selec 1", "ORA-00900"),
+        ("insert into enrol (id) values (1)", "ORA-01400"),
+        ("select * from enrol as of scn 1", "ORA-01555"),
+        ("select * from enrol as of scn 99999999", "ORA-08181"),
+    ],
+)
 def test_ora_errors(conn, sql, code):
     with pytest.raises(oracledb.DatabaseError, match=code):
         query(conn, sql)
@@ -265,12 +307,13 @@ def test_injected_error_mid_fetch(stub, conn):
     conn.ping()
 
 
-@pytest.mark.parametrize("fault", [Fault("fetch", drop=True), Fault("fetch", drop_after_bytes=50),
-                                   Fault("fetch", ora=3113, message="end-of-file")])
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("fetch", drop=True), Fault("fetch", drop_after_bytes=50), Fault("fetch", ora=3113, message="end-of-file")],
+)
 def test_connection_dropped_mid_fetch(stub, conn, fault):
     insert(conn, *range(5000))
-    stub.faults.add(Fault(fault.point, ora=fault.ora, drop=fault.drop,
-                          drop_after_bytes=fault.drop_after_bytes))
+    stub.faults.add(Fault(fault.point, ora=fault.ora, drop=fault.drop, drop_after_bytes=fault.drop_after_bytes))
     with pytest.raises(oracledb.DatabaseError, match="DPY-4011") as caught:
         query(conn, "select * from enrol")
     assert caught.value.args[0].isrecoverable
@@ -317,6 +360,7 @@ def test_cancel_from_another_thread(stub, conn):
 
 
 # --- change tracking -------------------------------------------------------------
+
 
 def scn(conn: oracledb.Connection) -> int:
     return query(conn, "select dbms_flashback.get_system_change_number from dual")[0][0]
@@ -401,29 +445,36 @@ def test_schema_change_under_an_open_statement(conn):
 
 
 def test_dictionary_views(conn):
-    rows = query(conn, "select column_name, data_type, data_precision, data_scale, nullable "
-                       "from all_tab_columns where owner = user and table_name = :t "
-                       "order by column_id", t="ENROL")
+    rows = query(
+        conn,
+        "select column_name, data_type, data_precision, data_scale, nullable "
+        "from all_tab_columns where owner = user and table_name = :t "
+        "order by column_id",
+        t="ENROL",
+    )
     assert rows[0] == ("ID", "NUMBER", 10, 0, "N")
     assert rows[6] == ("UPDATED_AT", "TIMESTAMP(6)", None, 6, "Y")
-    assert query(conn, "select cc.column_name from all_constraints c join all_cons_columns cc "
-                       "on cc.constraint_name = c.constraint_name and cc.owner = c.owner "
-                       "where c.table_name = 'ENROL' and c.constraint_type = 'P'") == [("ID",)]
+    assert query(
+        conn,
+        "select cc.column_name from all_constraints c join all_cons_columns cc "
+        "on cc.constraint_name = c.constraint_name and cc.owner = c.owner "
+        "where c.table_name = 'ENROL' and c.constraint_type = 'P'",
+    ) == [("ID",)]
 
 
 # --- pools, asyncio, data frames -------------------------------------------------
 
+
 def test_pool(stub, conn):
-    pool = oracledb.create_pool(user="app", password="app", dsn=stub.dsn, min=1, max=4,
-                                ping_interval=0)
+    pool = oracledb.create_pool(user="app", password="app", dsn=stub.dsn, min=1, max=4, ping_interval=0)
     with pool.acquire() as one, pool.acquire() as two:
         insert(one, 1, commit=False)
         assert query(two, "select count(*) from enrol") == [(0,)]
-    with pool.acquire() as again:              # returning a connection rolled it back
+    with pool.acquire() as again:  # returning a connection rolled it back
         assert query(again, "select count(*) from enrol") == [(0,)]
     stub.kill_sessions()
     time.sleep(0.1)
-    with pool.acquire() as fresh:              # the pool notices and replaces
+    with pool.acquire() as fresh:  # the pool notices and replaces
         assert query(fresh, "select 1 from dual") == [(1,)]
     pool.close(force=True)
 
@@ -470,9 +521,10 @@ def test_data_frames(conn):
     pa = pytest.importorskip("pyarrow")
     cursor = conn.cursor()
     cursor.setinputsizes(None, None, None, None, oracledb.DB_TYPE_TIMESTAMP, oracledb.DB_TYPE_TIMESTAMP_TZ)
-    cursor.executemany("insert into enrol (id, student, grade, enrolled, updated_at, seen) "
-                       "values (:1, :2, :3, :4, :5, :6)",
-                       [(i, f"s{i}", i / 4 if i % 3 else None, NOW, NOW, NOW) for i in range(1000)])
+    cursor.executemany(
+        "insert into enrol (id, student, grade, enrolled, updated_at, seen) values (:1, :2, :3, :4, :5, :6)",
+        [(i, f"s{i}", i / 4 if i % 3 else None, NOW, NOW, NOW) for i in range(1000)],
+    )
     conn.commit()
     sql = "select id, student, grade, enrolled, updated_at, seen from enrol order by id"
     whole = pa.table(conn.fetch_df_all(sql, arraysize=130))
@@ -480,7 +532,13 @@ def test_data_frames(conn):
     assert [b.num_rows for b in batches] == [300, 300, 300, 100]
     assert pa.concat_tables(batches).to_pylist() == whole.to_pylist()
     assert [str(t) for t in whole.schema.types] == [
-        "int64", "large_string", "double", "timestamp[s]", "timestamp[us]", "timestamp[us]"]
+        "int64",
+        "large_string",
+        "double",
+        "timestamp[s]",
+        "timestamp[us]",
+        "timestamp[us]",
+    ]
     assert whole["UPDATED_AT"][5].as_py() == NOW
     assert whole["GRADE"][3].as_py() is None and whole["GRADE"][1].as_py() == 0.25
 

@@ -166,9 +166,10 @@ class Database:
 
     def last_number(self, sequence: Sequence) -> int:
         """LAST_NUMBER of the dictionary: the first value not yet in a cache."""
-        found = self._committer.execute(
-            "SELECT last_value FROM duckdb_sequences() WHERE sequence_name = ?", [sequence.stored]
-        ).fetchone()
+        with self.duck.cursor() as duck:
+            found = duck.execute(
+                "SELECT last_value FROM duckdb_sequences() WHERE sequence_name = ?", [sequence.stored]
+            ).fetchone()
         if not found or found[0] is None:
             return sequence.start
         step = sequence.increment * max(sequence.cache, 1)

@@ -282,7 +282,7 @@ class EngineSession:
     def _write(self, translated: Translated, known: dict[str, Any]) -> tuple[int, tuple[int, int] | None]:
         """All changes of one statement in one DuckDB transaction."""
         snapshots = self._snapshots(translated, known)
-        writer = Writer(self._duck, self.database.catalog, self.database.ledger, self.begun)
+        writer = Writer(self._duck, self.database.catalog, self.database.ledger, self.begun, fixed=bool(self.fixed))
         had = self.transaction
         writer.transaction = had
         self._duck.execute("BEGIN")
@@ -301,7 +301,7 @@ class EngineSession:
         return count, writer.last_row
 
     def _write_one(self, writer: Writer, change: Change, known: dict[str, Any], snapshots: list[Snapshot]) -> int:
-        return writer.write(change, self._placed(change.rows, snapshots), known, snapshots[0])
+        return writer.write(change, self._placed(change.rows, snapshots), known)
 
     def patiently(self, attempt: Any, locking: tree.Locking | None = None) -> Any:
         """Try under the write lock; where others hold rows, wait for them and try anew.

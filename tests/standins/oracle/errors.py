@@ -71,13 +71,15 @@ _ENGINE_ERRORS = (
 )
 
 
-def engine_error(error: Exception) -> OraError:
-    """What DuckDB raised, as Oracle would say it. Texts that begin with an ORA number are our macros' own."""
+def engine_error(error: Exception, sql: str = "") -> OraError:
+    """What DuckDB raised on a piece of SQL, as Oracle would say it. Texts that begin with an ORA number are our macros' own."""
     text = str(error)
     if found := re.search(r"ORA-(\d{5}): ([^\n]*)", text):
         return OraError(int(found[1]), found[2])
     names = {kind.__name__ for kind in type(error).__mro__}
     for name, piece, code, said in _ENGINE_ERRORS:
         if name in names and piece in text:
+            if code == 979 and "GROUP BY" not in sql:
+                return OraError(937, "not a single-group group function")
             return OraError(code, said)
     return OraError(STANDIN_FAILURE, f"stand-in failure: {text.splitlines()[0]}")

@@ -33,9 +33,9 @@ class Rows:
         assert self._duck
         try:
             self._duck.execute(sql, params)
-        except BaseException:
+        except duckdb.Error as error:
             self.close()
-            raise
+            raise engine_error(error, sql) from error
         self._read()
 
     def _read(self) -> None:

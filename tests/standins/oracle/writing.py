@@ -12,7 +12,7 @@ from tests.standins.oracle.catalog import Constraint, Table
 from tests.standins.oracle.compiler.translation import parameters
 from tests.standins.oracle.compiler.typed import quoted
 from tests.standins.oracle.errors import OraError
-from tests.standins.oracle.mvcc import NEVER, Blocked, Ledger, Snapshot, Transaction
+from tests.standins.oracle.mvcc import NEVER, Blocked, Ledger, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,14 +32,17 @@ class Writer:
         catalog: Catalog,
         ledger: Ledger,
         begin: Callable[[], Transaction],
+        *,
+        fixed: bool,
     ) -> None:
         self.duck, self.catalog, self.ledger = duck, catalog, ledger
+        self._fixed = fixed  # the snapshot is the transaction's, not the statement's
         self._begin = begin
         self.transaction: Transaction | None = None
         self.last_row: tuple[int, int] | None = None
         """(object id, X$ID) of the last row written."""
 
-    def write(self, change: Change, rows_sql: str, params: Mapping[str, Any], snapshot: Snapshot) -> int:
+    def write(self, change: Change, rows_sql: str, params: Mapping[str, Any]) -> int:
         """Write one change; returns the number of rows. Raises Blocked where others hold rows."""
         table = change.table
         if change.kind == "INSERT":
@@ -52,7 +55,7 @@ class Writer:
         if not count:
             return 0
         if change.kind != "INSERT":
-            self._require_free(table, snapshot)
+            self._require_free(table)
         if change.kind != "DELETE":
             self._check_rows(change, params)
             for key in table.unique_keys():
@@ -89,14 +92,13 @@ class Writer:
 
     # --- locks --------------------------------------------------------------------------
 
-    def _require_free(self, table: Table, snapshot: Snapshot) -> None:
+    def _require_free(self, table: Table) -> None:
         """Rows to change must not be held by others, nor changed since a fixed snapshot."""
         if self._one('SELECT count(*) - count(DISTINCT "X$R") FROM "X$NEW"')[0]:
             raise OraError(30926, "unable to get a stable set of rows in the source tables")
         enders = {row[0] for row in self._all(f'SELECT DISTINCT "X$E" FROM "X$NEW" WHERE "X$E" <> {NEVER}')}
-        holders = enders & self.ledger.others(self.transaction)
-        if holders:
-            raise Blocked(holders)
+        if enders and not (self._fixed and enders - self.ledger.others(self.transaction)):
+            raise Blocked(enders)  # one that has committed since the snapshot is no longer waited for
         if enders:
             raise OraError(8177, "can't serialize access for this transaction")
         if locked := self.ledger.locked_rows(table.stored, self.transaction):

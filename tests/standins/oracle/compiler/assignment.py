@@ -28,9 +28,8 @@ def assign(value: Typed, target: OraType, formats: Formats, column: str) -> str:
 def _stored_text(value: Typed, target: OraType, column: str) -> str:
     sql = value.sql
     if target.kind == dt.CHAR:
-        sql = f"rpad({sql}, CAST(greatest(length({sql}), {target.chars}) AS INTEGER), ' ')"
-    elif value.kind == dt.CHAR and value.constant is None and value.type.chars == target.chars:
-        return sql
+        missing = f"{target.chars} - length({sql})" if target.in_chars else f"{target.size} - strlen({sql})"
+        sql = f"rpad({sql}, CAST(length({sql}) + greatest({missing}, 0) AS INTEGER), ' ')"
     measure = "x_fit" if target.in_chars else "x_fit_bytes"
     most = target.chars if target.in_chars else target.size
     return f"{measure}({sql}, {most}, {literal(column)})"

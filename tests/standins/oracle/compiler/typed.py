@@ -148,14 +148,21 @@ def _plain(value: Typed) -> str:
 
 
 def _padded(value: Typed, other: Typed) -> str:
-    """Blank-padded comparison of two CHARs: of equal lengths they compare as they are."""
-    if value.type.chars == other.type.chars and value.constant is None and other.constant is None:
+    """Blank-padded comparison of two CHARs. As they are where their lengths agree or a literal can be padded."""
+    if value.constant is None and other.constant is None and value.type == other.type:
         return value.sql
-    if other.constant is None and value.constant is not None and len(value.constant) <= other.type.chars:
-        return literal(value.constant.ljust(other.type.chars))
-    if value.constant is None and other.constant is not None and len(other.constant) <= value.type.chars:
+    if value.constant is not None and other.constant is None:
+        if (padded := pad(value.constant, other.type)) is not None:
+            return literal(padded)
+    elif value.constant is None and other.constant is not None and pad(other.constant, value.type) is not None:
         return value.sql
     return f"rtrim({value.sql}, ' ')"
+
+
+def pad(constant: str, kind: OraType) -> str | None:
+    """A text as a CHAR type keeps it; None if it is too long."""
+    missing = kind.chars - len(constant) if kind.in_chars else kind.size - len(constant.encode())
+    return constant + " " * missing if missing >= 0 else None
 
 
 def to_raw(value: Typed) -> Typed:

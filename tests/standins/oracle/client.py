@@ -1,0 +1,52 @@
+"""Short ways for tests to talk to the stand-in through the real driver."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import oracledb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.standins.oracle.listener import OracleStandin
+
+
+def connect(standin: OracleStandin, user: str = "app", password: str = "", **more: Any) -> oracledb.Connection:
+    """A connection; the password defaults to the user's name."""
+    return oracledb.connect(user=user, password=password or user, **({"dsn": standin.dsn} | more))
+
+
+def rows(connection: oracledb.Connection, sql: str, *binds: Any, **named: Any) -> list[tuple[Any, ...]]:
+    """All rows of a query."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, *binds, **named)
+        return list(cursor.fetchall())
+
+
+def value(connection: oracledb.Connection, sql: str, *binds: Any, **named: Any) -> Any:
+    """The single value of a query."""
+    found = rows(connection, sql, *binds, **named)
+    assert len(found) == 1, found
+    assert len(found[0]) == 1, found
+    return found[0][0]
+
+
+def run(connection: oracledb.Connection, *statements: str) -> None:
+    """Execute statements one after the other."""
+    with connection.cursor() as cursor:
+        for sql in statements:
+            cursor.execute(sql)
+
+
+@contextmanager
+def fails(code: int) -> Iterator[None]:
+    """The block must raise this ORA error."""
+    try:
+        yield
+    except oracledb.DatabaseError as error:
+        found = error.args[0].full_code
+        assert found == f"ORA-{code:05}", error
+    else:
+        raise AssertionError(f"ORA-{code:05} was not raised")
