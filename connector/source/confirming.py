@@ -168,7 +168,7 @@ class SecondLook:
         for case in decision.withheld:
             entries[case.student] = _waiting(entries[case.student], case.cohort, now)
         for cohort in sorted(found.vanished):
-            changes += self._vanish(cohort, now)
+            changes += self._vanish(cohort)
             cases = feed.state.suspicions.suspected(feed.name, cohort)
             for entry in feed.state.suspicions.of([case.student for case in cases]):
                 if entry.source == feed.name:
@@ -176,7 +176,7 @@ class SecondLook:
             feed.metrics.count(Count.SUSPECTS_DECIDED, len(cases), source=feed.name, outcome="vanished")
         feed.publish(Batch([*changes, *removals], [entries[student] for student in sorted(entries)]))
 
-    def _vanish(self, cohort: str, now: datetime) -> list[Change]:
+    def _vanish(self, cohort: str) -> list[Change]:
         """The record of a vanished cohort, unless another source still has it, or it is said already."""
         feed = self._feed
         record = feed.state.cohort_records([cohort]).get(cohort)

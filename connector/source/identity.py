@@ -35,7 +35,8 @@ class Found:
     @property
     def mark(self) -> str:
         """Names it, for a person to accept."""
-        text = "\0".join((self.fingerprint, self.database.name, self.database.unique_name, self.database.role))
+        database = self.database
+        text = json.dumps([self.fingerprint, database.name, database.unique_name, database.role])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

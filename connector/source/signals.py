@@ -6,20 +6,34 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from connector.runtime.messages import Message, OracleMessage, message
 from connector.source.causes import Cause
+from connector.source.confirming import SecondLook
 from connector.source.difference import Observation, withdrawal
 from connector.source.examining import subjects_of
+from connector.source.feed import Feed
+from connector.source.identity import Found
 from connector.source.publisher import Batch, Publisher
-from connector.source.snapshotting import FIRST_LOAD, SNAPSHOT
+from connector.source.snapshotting import FIRST_LOAD, SNAPSHOT, Snapshots
 from connector.source.state import State
 from connector.source.suspects import released_by
 from schemas.records import Signal, Suspects
 
-if TYPE_CHECKING:
-    from connector.source.working import Worker
+
+class Asked(Protocol):
+    """A source at work, as far as signals concern it."""
+
+    feed: Feed
+    snapshots: Snapshots
+    second_look: SecondLook
+    problem: Message | None
+    strange: Found | None
+
+    def accept(self) -> None:
+        """Go on with what the source is now."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +45,7 @@ class Answer:
     reason: str | None = None
 
 
-def answer(signal: Signal, worker: Worker) -> Answer:
+def answer(signal: Signal, worker: Asked) -> Answer:
     """Carry out a signal for one source. May raise what its reads raise; then it is tried again."""
     if worker.strange is not None and signal.kind != "accept":
         return _refused(worker.problem)
@@ -73,7 +87,7 @@ def retire(source: str, state: State, publisher: Publisher, at: datetime) -> int
     return count
 
 
-def _look(signal: Signal, worker: Worker) -> Answer:
+def _look(signal: Signal, worker: Asked) -> Answer:
     feed = worker.feed
     students = set(signal.students)
     for cohort in signal.cohorts:
@@ -89,7 +103,7 @@ def _look(signal: Signal, worker: Worker) -> Answer:
     return Answer("finished", dict(counts))
 
 
-def _release(signal: Signal, worker: Worker) -> Answer:
+def _release(signal: Signal, worker: Asked) -> Answer:
     """Read each case of the list once more, and confirm what is still missing."""
     feed = worker.feed
     cases = released_by(signal.hash or "", feed.state.suspicions.waiting(feed.name))
@@ -103,7 +117,7 @@ def _release(signal: Signal, worker: Worker) -> Answer:
     return Answer("finished", {"released": len(cases), "published": confirmed})
 
 
-def _accept(signal: Signal, worker: Worker) -> Answer:
+def _accept(signal: Signal, worker: Asked) -> Answer:
     if worker.strange is None or signal.hash != worker.strange.mark:
         return _refused(message(OracleMessage.ACCEPT_REFUSED, source=worker.feed.name, hash=signal.hash))
     worker.accept()

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import replace
 
 from connector.runtime.errors import Halted, OperationalError, Unavailable
+from connector.runtime.kafka.errors import KafkaFault
 from connector.runtime.messages import Message, OracleMessage, message
 from connector.runtime.telemetry import Count, Gauge, Log
 from connector.source.budget import Budget
@@ -63,6 +64,9 @@ class Worker:
             return 0.0
         if self.strange is not None:
             return self._check_at - now
+        checkpoint = self.feed.checkpoint
+        if not checkpoint.loaded or checkpoint.snapshot is not None:
+            return 0.0
         earned = self._budget.pause(now)
         return max(earned, min((hint.wait() for hint in self._hints), default=1.0))
 
@@ -78,6 +82,8 @@ class Worker:
             return
         try:
             self._work()
+        except KafkaFault:
+            raise  # not this source's: the whole connector begins anew
         except OperationalError as fault:
             self._failed(fault)
         else:
