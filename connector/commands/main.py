@@ -14,7 +14,19 @@ from connector.commands.settings import load_settings
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages.translation import translation_for
 
-COMMANDS = ("config", "consume", "reconcile", "replay", "status", "explain")
+COMMANDS = (
+    "config",
+    "poll",
+    "consume",
+    "reconcile",
+    "replay",
+    "snapshot",
+    "status",
+    "explain",
+    "accept",
+    "release",
+    "retire",
+)
 """The sub-commands, in the order of the help text; each is a file of this package."""
 
 _DESCRIPTION = """

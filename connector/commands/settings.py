@@ -24,6 +24,13 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 """Names of sources and sinks stand in topics, group ids and environment variables."""
 
 
+class ConnectorSettings(Section):
+    """The connector as a whole; what concerns one database stands under its source."""
+
+    state_directory: Path = Path("var/state")
+    """Where the local copy of the state stands. It is a cache: when lost, it is filled again from the topic."""
+
+
 class Settings(Section):
     """Everything that an operator can set. Each table is described below."""
 
@@ -35,6 +42,9 @@ class Settings(Section):
 
     telemetry: TelemetrySettings = TelemetrySettings()
     """Traces, metrics, logs and health pages."""
+
+    connector: ConnectorSettings = ConnectorSettings()
+    """The connector as a whole."""
 
     sources: dict[Name, SourceSettings] = Field(default_factory=dict)
     """The databases to read enrolments from, by name. Small letters, digits, `_` and `-`; a name stays for ever, since

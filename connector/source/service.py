@@ -13,7 +13,7 @@ from pathlib import Path
 from connector.runtime.clock import Clock
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.errors import Fenced, TopicFault, TransactionAborted
-from connector.runtime.kafka.group import Elector
+from connector.runtime.kafka.group import CONNECTOR_GROUP, Elector
 from connector.runtime.kafka.producer import TransactionalProducer
 from connector.runtime.kafka.reading import BEGINNING, Tail
 from connector.runtime.kafka.topics import Topics, topic_id
@@ -31,9 +31,6 @@ from connector.source.store import open_store
 from connector.source.working import Worker
 from schemas.codec import Codec, Undecodable
 from schemas.records import Signal
-
-GROUP = "connector"
-"""Name of the group that elects, and of the producer's transactional id; the prefix is put before both."""
 
 _log = Log("source")
 _TURN_S = 0.25
@@ -71,7 +68,7 @@ class Connector:
         self._partitions = partitions
         identity = f"{topic_id(connection, topics.memberships)} {topic_id(connection, topics.checkpoints)}"
         self.state = State(open_store(state_file, identity))
-        self._elector = Elector(connection, topics.signals, GROUP)
+        self._elector = Elector(connection, topics.signals, CONNECTOR_GROUP)
         self._restorer: Restorer | None = self._restoring()
         self._work: _Work | None = None
 
@@ -127,7 +124,7 @@ class Connector:
         self._restorer.follow()
 
     def _begin(self) -> None:
-        producer = TransactionalProducer(self._connection, GROUP)
+        producer = TransactionalProducer(self._connection, CONNECTOR_GROUP)
         producer.initialise()
         assert self._restorer is not None
         self._restorer.complete()

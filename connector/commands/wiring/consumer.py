@@ -36,10 +36,11 @@ class ConsumerRole:
         telemetry = base.telemetry
         with (
             open_moodle(self.sink, settings, settings.maps, base.clock, telemetry.metrics) as moodle,
-            ThreadPoolExecutor(settings.calls_at_once + 1, thread_name_prefix="moodle") as threads,
+            ThreadPoolExecutor(settings.calls_at_once, thread_name_prefix="moodle") as callers,
+            ThreadPoolExecutor(1, thread_name_prefix="aside") as aside,
         ):
             site = Site(moodle.reader, moodle.writer, moodle.directory, moodle.found.max_input_vars)
-            around = Surroundings(base.clock, threads, telemetry.metrics, telemetry.tracer, telemetry.pseudonym)
+            around = Surroundings(base.clock, callers, aside, telemetry.metrics, telemetry.tracer, telemetry.pseudonym)
             consumer = CohortConsumer(self.sink, settings, base.connection, base.codec, site, around)
             Log(self.part).info("consumer.started", run=consumer.run)
             try:

@@ -8,8 +8,9 @@ from contextlib import ExitStack, contextmanager
 from connector.commands.wiring.base import Base
 from connector.commands.wiring.moodle import open_moodle
 from connector.runtime.kafka.group import CONNECTOR_GROUP
+from connector.runtime.kafka.signals import Signals
 from consumers.moodle.preflight import READS
-from consumers.reconciler.kafka_side import ConnectorByTopics, ConsumerByTopics
+from consumers.reconciler.kafka_side import AUTHOR, ConnectorByTopics, ConsumerByTopics
 from consumers.reconciler.moodle_side import MoodleByReading
 from consumers.reconciler.report import Progress
 from consumers.reconciler.run import Reconciliation
@@ -30,8 +31,9 @@ def open_reconciliation(
             open_moodle(sink, settings, settings.maps, base.clock, base.telemetry.metrics, functions=READS)
         )
         sources = sorted(base.settings.sources)
-        connector = ConnectorByTopics(base.connection, names, base.codec, CONNECTOR_GROUP, sources, base.clock)
-        stack.callback(connector.close)
+        signals = Signals(base.connection, names, base.codec, base.clock, AUTHOR)
+        stack.callback(signals.close)
+        connector = ConnectorByTopics(base.connection, signals, CONNECTOR_GROUP, sources)
         consumer = ConsumerByTopics(base.connection, names, base.codec, f"cohortstream.{sink}", base.clock)
         stack.callback(consumer.close)
         yield Reconciliation(

@@ -16,7 +16,8 @@ SESSION_TIMEOUT = 6.0
 a takeover is to happen within seconds."""
 
 CONNECTOR_GROUP = "cohortstream.connector"
-"""The group in which connectors elect the one that works; with the topic prefix before it."""
+"""The group in which connectors elect the one that works, and the transactional id of that one; the prefix is put
+before both."""
 
 _COMMON = {"session_timeout_ms": int(SESSION_TIMEOUT * 1000), "heartbeat_interval_ms": 1500}
 

@@ -44,3 +44,4 @@ class SettingsMessage(Entry):
         "This command needs it; see the commented example: cohortstream config example.",
     )
     WHICH_SINK = "CS1012", 'No sink is called "{name}".', "Name one of these with --sink: {known}."
+    WHICH_SOURCE = "CS1013", 'No source is called "{name}".', "The settings have: {known}."
