@@ -20,6 +20,8 @@ from schemas.records import EntryStatus, LedgerEntry, Presence
 Answer = Sent[Row, Added]
 _SMALLEST_SHARE = 50
 """Rows below which work is not split between free slots: a call costs as much as seven rows."""
+_ASKED_AHEAD = 5000
+"""Students to be asked for beyond whom the backlog is not searched for more work."""
 _THERE = frozenset({Added.ADDED, Added.ALREADY})
 
 
@@ -75,13 +77,20 @@ class Additions:
             most = max(min(most, -(-len(desk.backlog) // desk.free)), _SMALLEST_SHARE)
         chosen: list[LedgerEntry] = []
         for cohort in desk.backlog.cohorts():
+            if len(chosen) >= most or len(desk.unasked) >= _ASKED_AHEAD:
+                break
             if desk.busy(cohort) or not self._ready(cohort):
                 continue
-            students = desk.backlog.students(cohort)[: most - len(chosen)]
-            chosen += desk.entries((cohort, student) for student in students)
-            if len(chosen) >= most:
-                break
+            # Students whose account is being asked for do not hold up the others.
+            students = [student for student in desk.backlog.students(cohort) if self._known(student)]
+            chosen += desk.entries((cohort, student) for student in students[: most - len(chosen)])
         return build_plan(chosen, desk.ledger, desk.roll, {}, now=now, sibling_wait=desk.settings.sibling_wait)
+
+    def _known(self, student: str) -> bool:
+        if self._desk.roll.account_of(student) is not None:
+            return True
+        self._desk.unasked.add(student)
+        return False
 
     def _ready(self, cohort: str) -> bool:
         """Whether its additions can be decided: it is in Moodle, or it is known not to be going there."""

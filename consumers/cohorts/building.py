@@ -57,7 +57,9 @@ class Surroundings:
 
     clock: Clock
     executor: Executor
-    """Needs ``settings.calls_at_once`` + 1 threads."""
+    """Makes the calls: as many threads as ``settings.calls_at_once``."""
+    aside: Executor
+    """One thread, for questions to the directory."""
     metrics: Metrics
     tracer: Tracer
     pseudonym: Pseudonym
@@ -92,7 +94,7 @@ def assemble(
     desk = Desk(
         ledger=ledger,
         backlog=Backlog(),
-        crew=Crew(around.executor, settings.calls_at_once),
+        crew=Crew(around.executor, around.aside, settings.calls_at_once + 1),
         pause=Pause(around.clock),
         roll=Roll(around.clock),
         lease=LeaseTerm(around.clock, LEASE),

@@ -30,10 +30,13 @@ class Task:
 
 
 class Crew:
-    """Keeps at most ``slots`` jobs under way, and one more *aside* that changes nothing in Moodle."""
+    """Keeps at most ``slots`` jobs given out, and one more *aside* that changes nothing in Moodle.
 
-    def __init__(self, executor: Executor, slots: int) -> None:
-        self._executor, self._slots = executor, slots
+    One slot more than there are threads keeps the threads busy: a call that ends is followed by the next at once.
+    """
+
+    def __init__(self, executor: Executor, aside: Executor, slots: int) -> None:
+        self._executor, self._aside, self._slots = executor, aside, slots
         self._tasks: list[Task] = []
         self._locked: dict[str, int] = {}
 
@@ -85,7 +88,8 @@ class Crew:
         """Begin a job; its cohorts are locked until ``done`` has been called."""
         locked = frozenset(cohorts)
         self.lock(locked)
-        self._tasks.append(Task(name, locked, done, self._executor.submit(job), aside))
+        executor = self._aside if aside else self._executor
+        self._tasks.append(Task(name, locked, done, executor.submit(job), aside))
 
     def collect(self) -> int:
         """Hand the results of finished jobs over; how many there were."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from connector.runtime.clock import Clock
@@ -63,22 +63,27 @@ class KafkaRestorer:
     def store_of(self, partition: int) -> Store:
         return Store(self._directory / f"{self._topics.ledger}-{partition}.sqlite", self._identity)
 
-    def restore(self, partition: int, store: Store) -> None:
-        start = store.fact("ledger_offset")
-        tail = Tail(self._connection, self._topics.ledger, {partition: BEGINNING if start is None else int(start)})
+    def restore(self, stores: Mapping[int, Store]) -> None:
+        starts = {partition: store.fact("ledger_offset") for partition, store in stores.items()}
+        offsets = {partition: BEGINNING if start is None else int(start) for partition, start in starts.items()}
+        tail = Tail(self._connection, self._topics.ledger, offsets)
         try:
             for batch in catch_up(tail, self._clock):
                 for record in batch:
-                    self._apply(record, store)
-            store.set_fact("ledger_offset", str(tail.positions[partition]))
+                    self._apply(record, stores[record.partition])
+            for partition, position in tail.positions.items():
+                stores[partition].set_fact("ledger_offset", str(position))
         finally:
             tail.close()
-        store.keep()
+        for store in stores.values():
+            store.keep()
 
-    def reached(self, partition: int) -> int:
-        tail = Tail(self._connection, self._topics.ledger, {partition: BEGINNING})
+    def reached(self, partitions: Collection[int]) -> Mapping[int, int]:
+        if not partitions:
+            return {}
+        tail = Tail(self._connection, self._topics.ledger, dict.fromkeys(partitions, BEGINNING))
         try:
-            return tail.ends()[partition]
+            return tail.ends()
         finally:
             tail.close()
 

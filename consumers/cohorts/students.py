@@ -17,7 +17,10 @@ from consumers.cohorts.roll import AccountSource
 from consumers.moodle.errors import MoodleError
 from consumers.moodle.resolution import Found, Resolution
 
-_AT_ONCE = 5000
+_AT_ONCE = 500
+"""Students in one question about accounts that a plan needs; so their additions can begin while the next are asked for."""
+_PARKED_AT_ONCE = 5000
+"""Parked students in one question; the directory looks for few of them each time."""
 _AFTER_FAULT = timedelta(seconds=5)
 Answers = Mapping[str, Resolution] | MoodleError
 
@@ -69,7 +72,7 @@ class Students:
         stores = self._desk.ledger.stores()
         at, reason, after = self._cursor
         while at < len(stores):
-            if found := stores[at].parked(reason, after, _AT_ONCE):
+            if found := stores[at].parked(reason, after, _PARKED_AT_ONCE):
                 self._cursor = (at, reason, found[-1])
                 return found
             at, reason, after = (

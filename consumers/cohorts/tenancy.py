@@ -7,7 +7,7 @@ by loss: all of it is forgotten and nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -31,16 +31,16 @@ class Restorer(Protocol):
         """The local store, as it was left, or empty."""
         ...
 
-    def restore(self, partition: int, store: Store) -> None:
-        """Read what the store lacks: entries, cohorts, and the marker (``ledger.remember_marker``).
+    def restore(self, stores: Mapping[int, Store]) -> None:
+        """Read what the stores lack: entries, cohorts, and the marker (``ledger.remember_marker``).
 
         Raises:
             KafkaFault: the topic cannot be read.
         """
         ...
 
-    def reached(self, partition: int) -> int:
-        """An offset of the ledger topic; what is below it will be in the store once the next commit has succeeded."""
+    def reached(self, partitions: Collection[int]) -> Mapping[int, int]:
+        """Offsets of the ledger topic; what is below will be in the stores once the next commit has succeeded."""
         ...
 
 
@@ -73,7 +73,9 @@ class Tenancy:
             Halted: a marker speaks of another topic.
             KafkaFault: the ledger cannot be read.
         """
-        return {partition: self._take(partition, offset) for partition, offset in committed.items()}
+        stores = {partition: self._restorer.store_of(partition) for partition in committed}
+        self._restorer.restore(stores)
+        return {partition: self._take(partition, stores[partition], committed[partition]) for partition in committed}
 
     def release(self, partitions: frozenset[int]) -> None:
         """Give partitions away in order."""
@@ -86,7 +88,7 @@ class Tenancy:
             desk.crew.collect()
         self._steps.forget(partitions)  # now, since what calls brought may have told the steps more
         clean = frozenset() if self._in_flight(partitions) else partitions & desk.ledger.owned
-        reached = {partition: self._restorer.reached(partition) for partition in clean}
+        reached = self._restorer.reached(clean)
         if self._commit(clean=clean):
             for partition, offset in reached.items():
                 store = desk.ledger.store(partition)
@@ -101,10 +103,8 @@ class Tenancy:
         self._steps.forget(partitions)
         self._drop(partitions)
 
-    def _take(self, partition: int, committed: int | None) -> int:
+    def _take(self, partition: int, store: Store, committed: int | None) -> int:
         desk, now = self._desk, self._desk.clock.now()
-        store = self._restorer.store_of(partition)
-        self._restorer.restore(partition, store)
         marker = remembered_marker(store)
         if marker is not None and marker.topic_id != self._topic_id:
             store.close()

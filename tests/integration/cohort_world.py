@@ -130,8 +130,8 @@ class World:
         accounts = open_directory(
             DirectorySettings.model_validate(sink.students), {}, reader, CLOCK, site_url=self.moodle.url, path=None
         )
-        with ThreadPoolExecutor(sink.calls_at_once + 1) as executor:
-            around = Surroundings(CLOCK, executor, self.metrics, self.tracer, Pseudonym(b"0123456789abcdef"))
+        with ThreadPoolExecutor(sink.calls_at_once) as executor, ThreadPoolExecutor(1) as aside:
+            around = Surroundings(CLOCK, executor, aside, self.metrics, self.tracer, Pseudonym(b"0123456789abcdef"))
             site = Site(reader, MoodleWriter(client, CLOCK), accounts, 5000)
             made = CohortConsumer("moodle", sink, self.connection, self.codec, site, around)
             try:

@@ -184,7 +184,7 @@ class Day:
         name = f"process {self._born}"
         threads = Threads(self.timeline)
         site = Site(ReadingHalf(self.moodle), self.moodle, self.moodle, 1000)
-        around = Surroundings(self.timeline, threads, MemoryMetrics(), MemoryTracer(), Pseudonym(b"k"))
+        around = Surroundings(self.timeline, threads, threads, MemoryMetrics(), MemoryTracer(), Pseudonym(b"k"))
         log = TransactionLog(self.broker, name, self._dangerous)
         parts = assemble("moodle", SETTINGS, site, around, CODEC, log, PARTITIONS, name)
         tenancy = Tenancy(parts.desk, parts.consumer, Restorer(self.broker), "topic-1", parts.consumer.commit)
@@ -232,7 +232,9 @@ class Day:
 
     def _announce(self, cohort: str) -> None:
         self.revision += 1
-        record = CohortChanged(cohort, cohort, CohortState.PRESENT, EPOCH, EPOCH, self.revision, "first_load", "test", "f")
+        record = CohortChanged(
+            cohort, cohort, CohortState.PRESENT, EPOCH, EPOCH, self.revision, "first_load", "test", "f"
+        )
         key = encode_key(cohort, None)
         self.broker.append(MEMBERSHIPS, partition_of(cohort, PARTITIONS), key, CODEC.encode(MEMBERSHIPS, record))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connector.runtime.kafka.group import SESSION_TIMEOUT, Share
@@ -158,17 +158,18 @@ class Restorer:
     def store_of(self, partition: int) -> Store:
         return Store(None, "simulated")
 
-    def restore(self, partition: int, store: Store) -> None:
-        for message in self._broker.log("moodle.ledger", partition):
-            assert message.value is not None
-            match CODEC.decode(message.value):
-                case LedgerEntry() as entry:
-                    store.put(entry)
-                case CohortEntry() as cohort:
-                    store.put_cohort(cohort)
-                case PartitionMarker() as marker:
-                    remember_marker(store, marker)
-        store.keep()
+    def restore(self, stores: Mapping[int, Store]) -> None:
+        for partition, store in stores.items():
+            for message in self._broker.log("moodle.ledger", partition):
+                assert message.value is not None
+                match CODEC.decode(message.value):
+                    case LedgerEntry() as entry:
+                        store.put(entry)
+                    case CohortEntry() as cohort:
+                        store.put_cohort(cohort)
+                    case PartitionMarker() as marker:
+                        remember_marker(store, marker)
+            store.keep()
 
-    def reached(self, partition: int) -> int:
-        return len(self._broker.log("moodle.ledger", partition))
+    def reached(self, partitions: Collection[int]) -> Mapping[int, int]:
+        return {partition: len(self._broker.log("moodle.ledger", partition)) for partition in partitions}

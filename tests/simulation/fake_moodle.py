@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NoReturn, TypeVar
 
 from connector.runtime.collation import loose_key
 from connector.runtime.messages import MoodleMessage
@@ -15,6 +15,9 @@ from consumers.moodle.resolution import UNKNOWN, Found, Resolution
 from consumers.moodle.values import Category, Cohort, CohortMatches, Members, System
 from consumers.moodle.writing import Added, NewCohort
 from tests.simulation.threads import Job, Timeline
+
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -146,14 +149,14 @@ class FakeMoodle:
 
     # Time and faults.
 
-    def _read(self, look: Callable[[], Any]) -> Any:
+    def _read(self, look: Callable[[], T]) -> T:
         self.reads += 1
         self._take(self.rng.uniform(0.005, 0.1))
         if self.rng.random() < self.chances.unavailable:
             raise _error(Unavailable, "http-503")
         return look()
 
-    def _write(self, cohorts: set[int], effect: Callable[[], Any]) -> Any:
+    def _write(self, cohorts: set[int], effect: Callable[[], T]) -> T:
         self.writes += 1
         assert not cohorts & self._busy, "two calls about one cohort at the same time"
         drawn = self.rng.random()
@@ -169,10 +172,10 @@ class FakeMoodle:
         finally:
             self._busy -= cohorts
 
-    def _answer(self, effect: Callable[[], Any]) -> Any:
+    def _answer(self, effect: Callable[[], T]) -> T:
         """Carried out after a while, whether the caller lives to hear of it or not."""
         job: Job = Job.current.job
-        outcome: list[Any] = []
+        outcome: list[T | MoodleError] = []
 
         def happen() -> None:
             try:
@@ -184,11 +187,12 @@ class FakeMoodle:
 
         self.timeline.at(self.rng.uniform(0.01, 0.4), happen)
         job.wait()
-        if isinstance(outcome[0], MoodleError):
-            raise outcome[0]
-        return outcome[0]
+        first = outcome[0]
+        if isinstance(first, MoodleError):
+            raise first
+        return first
 
-    def _lose(self, effect: Callable[[], Any]) -> Any:
+    def _lose(self, effect: Callable[[], object]) -> NoReturn:
         """The answer is lost; the call is carried out now, late, or never."""
 
         def happen() -> None:
