@@ -344,11 +344,21 @@ def test_many_writers_lose_nothing(standin: OracleStandin) -> None:
         assert value(reader, "select n from counter") == 150
 
 
-def test_a_failed_statement_leaves_no_trace(one: oracledb.Connection, two: oracledb.Connection) -> None:
-    """An array insert that breaks a key undoes itself, not the transaction before it."""
+def test_a_failed_statement_undoes_itself_only(one: oracledb.Connection, two: oracledb.Connection) -> None:
+    """An insert of many rows that breaks a key leaves nothing, and the transaction before it alone."""
     run(one, "insert into t values (10, 'kept')")
-    with fails(1), one.cursor() as cursor:
-        cursor.executemany("insert into t values (:1, 'x')", [(11,), (12,), (10,)])
-    assert values(one) == [*["old"] * 5, "kept"]
+    with fails(1):
+        run(one, "insert into t select level + 8, 'x' from dual connect by level <= 5")
     one.commit()
+
     assert values(two) == [*["old"] * 5, "kept"]
+
+
+def test_an_array_stops_at_its_first_bad_row(one: oracledb.Connection, two: oracledb.Connection) -> None:
+    """The rows before it stay in the transaction, as in Oracle; the caller decides."""
+    with fails(1), one.cursor() as cursor:
+        cursor.executemany("insert into t values (:1, 'x')", [(11,), (12,), (1,), (13,)])
+    assert values(one) == [*["old"] * 5, "x", "x"]
+    assert values(two) == ["old"] * 5
+    with fails(3001), one.cursor() as cursor:
+        cursor.executemany("insert into t values (:1, 'x')", [(14,)], batcherrors=True)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import oracledb
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,10 +44,6 @@ def run(connection: oracledb.Connection, *statements: str) -> None:
 @contextmanager
 def fails(code: int) -> Iterator[None]:
     """The block must raise this ORA error."""
-    try:
+    with pytest.raises(oracledb.DatabaseError, match=f"ORA-{code:05}") as caught:
         yield
-    except oracledb.DatabaseError as error:
-        found = error.args[0].full_code
-        assert found == f"ORA-{code:05}", error
-    else:
-        raise AssertionError(f"ORA-{code:05} was not raised")
+    assert caught.value.args[0].full_code == f"ORA-{code:05}"

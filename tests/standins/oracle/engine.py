@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -13,25 +12,24 @@ import duckdb
 
 from tests.standins.oracle.catalog import Table
 from tests.standins.oracle.compiler.context import Context, place
-from tests.standins.oracle.compiler.translation import Translated, parameters, translate
+from tests.standins.oracle.compiler.translation import Translated, translate
 from tests.standins.oracle.compiler.typed import Formats, quoted
-from tests.standins.oracle.environment import Environment, bind_values
+from tests.standins.oracle.environment import Environment, bind_values, used_values
 from tests.standins.oracle.errors import OraError, engine_error, usual_text
 from tests.standins.oracle.mvcc import Blocked, Snapshot, Transaction
 from tests.standins.oracle.reading import Rows
 from tests.standins.oracle.steering import Steering
+from tests.standins.oracle.waiting import patiently
 from tests.standins.oracle.writing import Writer, undo
 
 if TYPE_CHECKING:
     from tests.standins.oracle.compiler.changes import Change
     from tests.standins.oracle.database import Database
-    from tests.standins.oracle.sql import tree
     from tests.standins.oracle.values import Column
 
 __all__ = ["EngineSession", "Result"]
 
 ARRAY_AT_ONCE = 2  # rows of binds from which an INSERT is written in one go
-POLL = 0.5  # seconds between looks at the interrupt flag while waiting for a lock
 
 
 @dataclass(slots=True)
@@ -80,7 +78,8 @@ class EngineSession:
         with self.database.ledger.changed:
             self.database.ledger.changed.notify_all()
 
-    def _require_wanted(self) -> None:
+    def require_wanted(self) -> None:
+        """ORA-01013 if what runs has been interrupted."""
         if self._cancelled.is_set():
             raise OraError(1013, usual_text(1013))
 
@@ -144,28 +143,26 @@ class EngineSession:
 
     def execute(self, sql: str, rows: list[list[Any]], types: tuple[int, ...] = ()) -> Result:
         """Run a statement once per row of binds (queries: the only row)."""
-        self._require_wanted()
-        array = len(rows) >= ARRAY_AT_ONCE
+        self.require_wanted()
         try:
-            translated = self._translate(sql, types, batch=array)
+            translated = self._translate(sql, types)
             if translated.kind == "query":
                 return self._query(translated, rows[0], types)
             if translated.kind == "change":
-                return self._change(translated, rows, types, batch=array)
+                return self._change(sql, rows, types)
             assert translated.command
             Steering(self).run(translated.command)
             return Result()
         except duckdb.Error as error:
             raise engine_error(error) from error
 
-    def _translate(self, sql: str, types: tuple[int, ...], *, batch: bool = False) -> Translated:
+    def _translate(self, sql: str, types: tuple[int, ...], *, array: bool = False) -> Translated:
         catalog = self.database.catalog
-        batch = batch and sql.lstrip()[:6].upper() == "INSERT"
-        key = (sql, types, batch, self.user, self.schema, self.formats, catalog.version)
+        key = (sql, types, array, self.user, self.schema, self.formats, catalog.version)
         if found := self.database.translations.get(key):
             return found
         context = Context(
-            catalog, self.user, self.schema, self.formats, self.database.dictionary_view, types, batch=batch
+            catalog, self.user, self.schema, self.formats, self.database.dictionary_view, types, array=array
         )
         translated = translate(sql, context)
         if translated.cacheable:
@@ -199,7 +196,7 @@ class EngineSession:
                 if isinstance(table, Table) and table.changed_scn > self.fixed.scn:
                     raise OraError(1466, "unable to read data - table definition has changed")
         for kind, sql in translated.as_of:
-            found = self._duck.execute(sql, _used(sql, known)).fetchone()
+            found = self._duck.execute(sql, used_values(sql, known)).fetchone()
             scn = found[0] if found else None
             if kind == "TIMESTAMP" and scn is not None:
                 if scn > self.database.now():
@@ -228,7 +225,7 @@ class EngineSession:
     def _rows(self, translated: Translated, known: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
         sql = self._placed(translated.sql, self._snapshots(translated, known))
         rows = Rows(self.database.duck, self._open_rows)
-        rows.start(sql, _used(sql, known))
+        rows.start(sql, used_values(sql, known))
         return rows
 
     def _note_sequences(self, stored: set[str]) -> None:
@@ -250,7 +247,7 @@ class EngineSession:
             ledger = self.database.ledger
             for name, sql in translated.locks:
                 placed = self._placed(sql, snapshots)
-                found = self._duck.execute(placed, _used(placed, known)).fetchall()
+                found = self._duck.execute(placed, used_values(placed, known)).fetchall()
                 held = ledger.locked_rows(_stored(name), self.transaction)
                 others = ledger.others(self.transaction)
                 by = {e for _, e in found if e in others} | {held[i] for i, _ in found if i in held}
@@ -261,25 +258,39 @@ class EngineSession:
                     transaction.row_locks |= {(_stored(name), i) for i, _ in found}
                     transaction.tables.add(_key(name))
 
-        self.patiently(attempt, locking)
+        default = self.database.settings.lock_timeout
+        patiently(self, attempt, default if locking.wait is None else locking.wait)
 
     # --- changes ----------------------------------------------------------------------------------
 
-    def _change(self, translated: Translated, rows: list[list[Any]], types: tuple[int, ...], *, batch: bool) -> Result:
+    def _change(self, sql: str, rows: list[list[Any]], types: tuple[int, ...]) -> Result:
         if self.read_only:
             raise OraError(1456, "may not perform insert/delete/update operation inside a READ ONLY transaction")
-        single = batch and translated.changes[0].kind == "INSERT" and len(translated.changes) == 1
-        total, last = 0, None
-        for group in [rows] if single else [[row] for row in rows]:
-            if single:
-                known = Environment(self).values() | bind_values(group, types, array=True)
-            else:
-                known = self._environment(group[0], types)
-            count, last = self.patiently(lambda known=known: self._write(translated, known))
-            total += count
-        return Result(rowcount=total, lastrowid=last if total == 1 else None)
+        if len(rows) >= ARRAY_AT_ONCE and (translated := self._translate(sql, types, array=True)).batch:
+            try:
+                return self._change_once(translated, Environment(self).values() | bind_values(rows, types, array=True))
+            except OraError as error:
+                if error.code in (1013, 30006, 54, 60):
+                    raise
+                # As in Oracle, the rows before the bad one stay: row by row then, up to the error.
+        translated = self._translate(sql, types)
+        done = Result()
+        for row in rows:
+            try:
+                one = self._change_once(translated, self._environment(row, types))
+            except OraError as error:
+                error.rowcount = done.rowcount
+                raise
+            done = Result(rowcount=done.rowcount + one.rowcount, lastrowid=one.lastrowid)
+        return done if done.rowcount == 1 else Result(rowcount=done.rowcount)
 
-    def _write(self, translated: Translated, known: dict[str, Any]) -> tuple[int, tuple[int, int] | None]:
+    def _change_once(self, translated: Translated, known: dict[str, Any]) -> Result:
+        try:
+            return patiently(self, lambda: self._write(translated, known), self.database.settings.lock_timeout)
+        except duckdb.Error as error:
+            raise engine_error(error) from error
+
+    def _write(self, translated: Translated, known: dict[str, Any]) -> Result:
         """All changes of one statement in one DuckDB transaction."""
         snapshots = self._snapshots(translated, known)
         writer = Writer(self._duck, self.database.catalog, self.database.ledger, self.begun, fixed=bool(self.fixed))
@@ -288,7 +299,7 @@ class EngineSession:
         self._duck.execute("BEGIN")
         try:
             count = sum(self._write_one(writer, c, known, snapshots) for c in translated.changes)
-            self._require_wanted()
+            self.require_wanted()
             self._duck.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(duckdb.Error):  # DuckDB may have given the transaction up already
@@ -298,56 +309,14 @@ class EngineSession:
                 self.transaction = None
             raise
         self._note_sequences(translated.sequences)
-        return count, writer.last_row
+        return Result(rowcount=count, lastrowid=writer.last_row if count == 1 else None)
 
     def _write_one(self, writer: Writer, change: Change, known: dict[str, Any], snapshots: list[Snapshot]) -> int:
         return writer.write(change, self._placed(change.rows, snapshots), known)
 
-    def patiently(self, attempt: Any, locking: tree.Locking | None = None) -> Any:
-        """Try under the write lock; where others hold rows, wait for them and try anew.
-
-        Oracle restarts the statement after such a wait, so that it sees what they committed.
-        """
-        limit = self.database.settings.lock_timeout
-        if locking and locking.wait is not None:
-            limit = locking.wait
-        deadline = None if limit is None else time.monotonic() + limit
-        while True:
-            try:
-                with self.database.writing:
-                    return attempt()
-            except Blocked as blocked:
-                if limit == 0:
-                    raise OraError(
-                        54, "resource busy and acquire with NOWAIT specified or timeout expired"
-                    ) from blocked
-                self._wait_for(blocked.by, deadline)
-
-    def _wait_for(self, by: set[int], deadline: float | None) -> None:
-        ledger = self.database.ledger
-        ledger.start_waiting(self.transaction, by)
-        try:
-            with ledger.changed:
-                while by & ledger.others(self.transaction):
-                    self._require_wanted()
-                    left = POLL if deadline is None else deadline - time.monotonic()
-                    if left <= 0:
-                        raise OraError(30006, "resource busy; acquire with WAIT timeout expired")
-                    ledger.changed.wait(min(left, POLL))
-        finally:
-            ledger.stop_waiting(self.transaction)
-
     def use_formats(self, **changed: str) -> None:
         """NLS formats for conversions from now on."""
         self.formats = replace(self.formats, **changed)
-
-
-def _used(sql: str, known: dict[str, Any]) -> dict[str, Any]:
-    """The parameters a piece of SQL names: DuckDB accepts no others."""
-    names = parameters(sql)
-    if missing := [n for n in names if n.startswith("currval_") and n not in known]:
-        raise OraError(8002, f"sequence {missing[0]} is not yet defined in this session")
-    return {name: known[name] for name in names}
 
 
 def _stored(name: str) -> str:

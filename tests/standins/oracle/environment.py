@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tests.standins.oracle import values
+from tests.standins.oracle.compiler.translation import parameters
+from tests.standins.oracle.errors import OraError
 
 if TYPE_CHECKING:
     from tests.standins.oracle.engine import EngineSession
@@ -118,3 +120,11 @@ def bind_values(row: list[Any], types: tuple[int, ...], *, array: bool = False) 
             items = [None if item is None else format(Decimal(str(item)), "f") for item in items]
         out[f"lb{index}"] = items
     return out
+
+
+def used_values(sql: str, known: dict[str, Any]) -> dict[str, Any]:
+    """The parameters a piece of SQL names: DuckDB accepts no others."""
+    names = parameters(sql)
+    if missing := [n for n in names if n.startswith("currval_") and n not in known]:
+        raise OraError(8002, f"sequence {missing[0]} is not yet defined in this session")
+    return {name: known[name] for name in names}

@@ -11,6 +11,8 @@ class OraError(Exception):
     def __init__(self, code: int, text: str, offset: int = 0) -> None:
         super().__init__(f"ORA-{code:05d}: {text}")
         self.code, self.text, self.offset = code, text, offset
+        self.rowcount = 0
+        """Rows of an array that were done before."""
 
 
 STANDIN_FAILURE = 20999  # in Oracle's range for applications: something this stand-in cannot do

@@ -237,6 +237,8 @@ def _execute(r: Reader) -> Execute:
     sql = (r.value() or b"").decode() if options & ttc.OPT_PARSE else ""
     array = [r.uint() for _ in range(13)]
     times = max(array[1], 1)
+    if options & ttc.OPT_BATCH_ERRORS:
+        raise OraError(3001, "unimplemented feature: batch errors")
     if define_count:
         raise OraError(3001, "unimplemented feature: LOB, JSON and VECTOR columns")
     binds = [_bind(r) for _ in range(bind_count)]

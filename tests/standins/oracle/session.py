@@ -6,51 +6,24 @@ import asyncio
 import logging
 import re
 import struct
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
 from functools import partial
-from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from tests.standins.oracle import answers, ttc, wire
-from tests.standins.oracle.activity import Executed
 from tests.standins.oracle.auth import LoginExchange
+from tests.standins.oracle.calls import Calls, Dropped
 from tests.standins.oracle.errors import SESSION_ENDING, STANDIN_FAILURE, OraError, usual_text
-from tests.standins.oracle.requests import Bind, Call, Execute, Fetch, Hello, Logon, Piggybacks, Request, decode
-from tests.standins.oracle.values import rowid_text
+from tests.standins.oracle.requests import Bind, Execute, Fetch, Hello, Logon, Piggybacks, Request, decode
 from tests.standins.oracle.wire import NeedMoreData, Reader
 
 if TYPE_CHECKING:
-    from tests.standins.oracle.engine import EngineSession, Result
-    from tests.standins.oracle.faults import Point
     from tests.standins.oracle.listener import OracleStandin
-    from tests.standins.oracle.values import Column
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 Work = Callable[[], Coroutine[Any, Any, bytes]]  # answers one request
 
 IDLE = 0.02  # seconds after a full packet before the request is taken to be complete
-
-
-@dataclass(slots=True)
-class OpenCursor:
-    """A server-side cursor: the statement, its binds and the rows not yet sent."""
-
-    id: int
-    sql: str
-    binds: list[Bind] = field(default_factory=list)
-    columns: list[Column] | None = None
-    rows: Iterator[bytes] = field(default_factory=lambda: iter(()))
-    sent: int = 0
-
-
-class Dropped(Exception):
-    """The connection is to be closed now, after `last` has been sent."""
-
-    def __init__(self, last: bytes = b"") -> None:
-        self.last = last
 
 
 class Session:
@@ -60,20 +33,24 @@ class Session:
         self, standin: OracleStandin, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.standin, self.id = standin, number
-        self.user = ""
-        self.attributes: dict[str, str] = {}
+        self.calls = Calls(standin, number)
         self._in, self._out = reader, writer
         self._large = False  # 32-bit packet lengths, from ACCEPT on
         self._partial = bytearray()  # a request still arriving
-        self._cursors: dict[int, OpenCursor] = {}
-        self._cursor_ids = count(1)
         self._login: LoginExchange | None = None
-        self._engine: EngineSession | None = None
         self._call: asyncio.Task[bytes] | None = None
-        # One thread: an interrupted call ends before the next begins.
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"session-{number}")
 
     # --- packets ---------------------------------------------------------------
+
+    @property
+    def user(self) -> str:
+        """Who logged on, or tried to."""
+        return self.calls.user
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Module, action and the like, as the client has set them."""
+        return self.calls.attributes
 
     def abort(self) -> None:
         """Cut the connection without a word."""
@@ -93,19 +70,16 @@ class Session:
         finally:
             if self._call:
                 self._call.cancel()
-            if self._engine:
-                self._engine.interrupt()
-                await self._in_worker(self._engine.close)
-            self._worker.shutdown(wait=False)
+            if self.calls.engine:
+                self.calls.engine.interrupt()
+                await self.calls.in_worker(self.calls.engine.close)
+            self.calls.worker.shutdown(wait=False)
             self._out.close()
 
     async def _read_packet(self) -> tuple[int, bytes]:
         head = await self._in.readexactly(wire.HEADER)
         size = int.from_bytes(head[:4] if self._large else head[:2], "big")
         return head[4], await self._in.readexactly(size - wire.HEADER)
-
-    def _packets(self, message: bytes) -> bytes:
-        return wire.data_packets(message, self.standin.sdu, end_of_response=False)
 
     def _send_marker(self, kind: int) -> None:
         self._out.write(wire.packet(wire.MARKER, bytes((1, 0, kind)), large=True))
@@ -123,7 +97,7 @@ class Session:
         wanted = re.search(rb"SERVICE_NAME\s*=\s*([^)\s]+)", descriptor, re.IGNORECASE)
         service = wanted[1].decode() if wanted else ""
         try:
-            await self._fault("connect")
+            await self.calls.fault("connect")
             if service.upper() not in self.standin.services:
                 raise OraError(12514, usual_text(12514))  # noqa: TRY301 - the one way out of here
         except OraError as error:
@@ -147,7 +121,7 @@ class Session:
                 done, _ = await asyncio.wait(waiting, timeout=idle, return_when=asyncio.FIRST_COMPLETED)
                 if self._call in done:
                     call, self._call = self._call, None
-                    self._out.write(self._packets(call.result()))
+                    self._out.write(self.calls.packets(call.result()))
                     await self._out.drain()
                 elif packet in done:
                     kind, body = packet.result()
@@ -182,86 +156,69 @@ class Session:
         self._call = asyncio.ensure_future(work())
 
     def _binds_of(self, cursor_id: int) -> list[Bind]:
-        return self._cursor(cursor_id).binds
-
-    def _cursor(self, cursor_id: int) -> OpenCursor:
-        if cursor := self._cursors.get(cursor_id):
-            return cursor
-        raise OraError(1001, "invalid cursor")
+        return self.calls.cursor(cursor_id).binds
 
     async def _marker(self, kind: int) -> None:
         """A break: stop the call, then answer the client's reset with ORA-01013."""
         if kind == wire.MARKER_RESET:
             self._send_marker(wire.MARKER_RESET)
-            self._out.write(self._packets(self._end(error=OraError(1013, usual_text(1013)))))
+            self._out.write(self.calls.packets(self.calls.end(error=OraError(1013, usual_text(1013)))))
             return
         if self._call:
-            if self._engine:
-                self._engine.interrupt()
+            if self.calls.engine:
+                self.calls.engine.interrupt()
             self._call.cancel()
             await asyncio.wait({self._call})
             self._call = None
-            await self._in_worker(lambda: None)  # until the interrupted statement has ended
-            if self._engine:
-                self._engine.resume()
+            await self.calls.in_worker(lambda: None)  # until the interrupted statement has ended
+            if self.calls.engine:
+                self.calls.engine.resume()
         self._partial = bytearray()
         self._send_marker(wire.MARKER_BREAK)
 
     # --- answering -------------------------------------------------------------
 
     async def _refuse(self, error: OraError) -> bytes:
-        return self._end(error=error)
+        return self.calls.end(error=error)
 
     async def _answer(self, ahead: Piggybacks, request: Request) -> bytes:
         """The answer to one request; an ORA error becomes an error message."""
         for cursor_id in ahead.closed_cursors:
-            self._cursors.pop(cursor_id, None)
-        self.attributes |= ahead.attributes
+            self.calls.cursors.pop(cursor_id, None)
+        self.calls.attributes |= ahead.attributes
         cursor_id = 0
         try:
-            if self._engine:
-                self._engine.attributes = self.attributes
+            if self.calls.engine:
+                self.calls.engine.attributes = self.calls.attributes
                 if ahead.schema is not None:
-                    self._engine.set_schema(ahead.schema)
+                    self.calls.engine.set_schema(ahead.schema)
             if isinstance(request, Hello):
                 return answers.protocol() if request.kind == ttc.PROTOCOL else answers.data_types()
             if isinstance(request, Logon):
                 return await (self._challenge(request) if request.phase == 1 else self._log_on(request))
-            if self._engine is None:
+            if self.calls.engine is None:
                 raise OraError(1012, "not logged on")  # noqa: TRY301 - the one way out of here
             if isinstance(request, Execute):
-                cursor = self._opened(request)
+                cursor = self.calls.opened(request)
                 cursor_id = cursor.id
-                return await self._execute(self._engine, cursor, request)
+                return await self.calls.execute(self.calls.engine, cursor, request)
             if isinstance(request, Fetch):
-                return await self._fetch(self._cursor(request.cursor_id), request.rows)
-            return await self._simple(self._engine, request)
+                return await self.calls.fetch(self.calls.cursor(request.cursor_id), request.rows)
+            return await self.calls.simple(self.calls.engine, request)
         except OraError as error:
-            message = self._end(cursor_id, error=error)
+            message = self.calls.end(cursor_id, error=error)
             if error.code in SESSION_ENDING:
-                raise Dropped(self._packets(message)) from error
+                raise Dropped(self.calls.packets(message)) from error
             return message
         except (Dropped, asyncio.CancelledError):
             raise
         except Exception as error:
             log.exception("session %d: internal error", self.id)
-            return self._end(error=OraError(STANDIN_FAILURE, f"stand-in failure: {error!r}"))
-
-    def _end(
-        self, cursor_id: int = 0, *, rowcount: int = 0, rowid: str | None = None, error: OraError | None = None
-    ) -> bytes:
-        return answers.end(cursor_id, in_transaction=self._in_transaction, rowcount=rowcount, rowid=rowid, error=error)
-
-    @property
-    def _in_transaction(self) -> bool:
-        return bool(self._engine and self._engine.in_transaction)
-
-    async def _in_worker(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+            return self.calls.end(error=OraError(STANDIN_FAILURE, f"stand-in failure: {error!r}"))
 
     async def _challenge(self, request: Logon) -> bytes:
-        self.user = request.user.strip('"').upper()
-        account = self.standin.database.accounts.find(self.user)
+        self.calls.user = request.user.strip('"').upper()
+        account = self.standin.database.accounts.find(self.calls.user)
         # An unknown user gets a challenge as well, and fails phase two like a bad password.
         self._login = LoginExchange(account.password if account else "\0no such user")
         return answers.parameters(self._login.challenge()) + answers.status(in_transaction=False)
@@ -270,17 +227,17 @@ class Session:
         database = self.standin.database
         proof = self._login.verify(request.pairs) if self._login else None
         try:
-            await self._fault("logon")
-            may_connect = database.catalog.has_system(self.user, "CREATE SESSION")
-            database.accounts.logged_on(self.user, proved=proof is not None, may_connect=may_connect)
+            await self.calls.fault("logon")
+            may_connect = database.catalog.has_system(self.calls.user, "CREATE SESSION")
+            database.accounts.logged_on(self.calls.user, proved=proof is not None, may_connect=may_connect)
         except OraError:
-            self.standin.activity.logged_on(self.user, granted=False)
+            self.standin.activity.logged_on(self.calls.user, granted=False)
             raise
         assert proof
-        self._engine = database.session(self.user, self.id)
+        self.calls.engine = database.session(self.calls.user, self.id)
         if zone := request.pairs.get("AUTH_ALTER_SESSION"):
-            self._engine.execute(zone.rstrip("\0"), [[]])
-        self.standin.activity.logged_on(self.user, granted=True)
+            self.calls.engine.execute(zone.rstrip("\0"), [[]])
+        self.standin.activity.logged_on(self.calls.user, granted=True)
         service = self.standin.services[0]
         pairs = {
             "AUTH_SVR_RESPONSE": proof,
@@ -296,102 +253,3 @@ class Session:
         return answers.parameters([(key, text, 0) for key, text in pairs.items()]) + answers.status(
             in_transaction=False
         )
-
-    async def _simple(self, engine: EngineSession, request: Call) -> bytes:
-        if request.code == ttc.F_COMMIT:
-            await self._commit(engine)
-        elif request.code == ttc.F_ROLLBACK:
-            await self._fault("rollback")
-            await self._in_worker(engine.rollback)
-            self.standin.activity.ended(committed=False)
-        elif request.code == ttc.F_PING:
-            await self._fault("ping")
-        return answers.status(in_transaction=self._in_transaction)
-
-    async def _commit(self, engine: EngineSession) -> None:
-        await self._fault("commit")
-        await self._in_worker(engine.commit)
-        self.standin.activity.ended(committed=True)
-        await self._fault("commit", after=True)
-
-    def _opened(self, request: Execute) -> OpenCursor:
-        if request.sql:
-            cursor = OpenCursor(next(self._cursor_ids), request.sql)
-            self._cursors[cursor.id] = cursor
-        else:
-            cursor = self._cursor(request.cursor_id)
-        if request.binds:
-            cursor.binds = request.binds
-        return cursor
-
-    async def _execute(self, engine: EngineSession, cursor: OpenCursor, request: Execute) -> bytes:
-        rows = request.rows or [[]]
-        types = tuple(bind.type for bind in cursor.binds)
-        if request.sql:
-            await self._fault("parse", cursor.sql)
-        self._record(cursor.sql, rows)
-        keep = await self._fault("execute", cursor.sql)
-        if request.options & ttc.OPT_EXECUTE:
-            result: Result = await self._in_worker(lambda: engine.execute(cursor.sql, rows, types))
-        else:
-            result = await self._in_worker(lambda: engine.describe(cursor.sql, types))
-        if request.options & ttc.OPT_COMMIT:
-            await self._commit(engine)
-        await self._fault("execute", cursor.sql, after=True)
-        if result.columns is None:
-            return self._end(cursor.id, rowcount=result.rowcount, rowid=_rowid(result.lastrowid))
-        cursor.rows = answers.encode_rows(result.columns, result.rows, result.zoned)
-        cursor.sent = 0
-        # Columns that changed since the last execution are described again: the driver learns of an altered table.
-        describe = bool(request.sql) or result.columns != cursor.columns
-        cursor.columns = result.columns
-        head = answers.describe(result.columns) if describe else b""
-        if not request.fetch_rows:
-            return head + self._end(cursor.id)
-        return self._cut(keep, head + await self._in_worker(lambda: self._next_rows(cursor, request.fetch_rows)))
-
-    async def _fetch(self, cursor: OpenCursor, rows: int) -> bytes:
-        self.standin.activity.fetched()
-        keep = await self._fault("fetch", cursor.sql)
-        return self._cut(keep, await self._in_worker(lambda: self._next_rows(cursor, rows)))
-
-    def _next_rows(self, cursor: OpenCursor, limit: int) -> bytes:
-        out = [answers.row_header()]
-        for row in cursor.rows:
-            out.append(row)
-            if len(out) > limit:
-                break
-        cursor.sent += len(out) - 1
-        done = OraError(ttc.NO_DATA_FOUND, "no data found") if len(out) <= limit else None
-        out.append(self._end(cursor.id, rowcount=cursor.sent, error=done))
-        return b"".join(out)
-
-    def _record(self, sql: str, rows: list[list[Any]]) -> None:
-        named = {key: self.attributes.get(key, "") for key in ("module", "action", "client_identifier")}
-        self.standin.activity.executed(
-            Executed(session=self.id, user=self.user, sql=sql, rows=len(rows), binds=tuple(rows[0]), **named)
-        )
-
-    # --- faults ----------------------------------------------------------------
-
-    async def _fault(self, point: Point, sql: str = "", *, after: bool = False) -> int | None:
-        """Act on the planned faults; returns how many bytes of the answer to let through, if limited."""
-        keep = None
-        for fault in self.standin.faults.take(point, sql, self.user, after=after):
-            if fault.delay:
-                await asyncio.sleep(fault.delay)
-            if fault.ora:
-                raise OraError(fault.ora, fault.message or usual_text(fault.ora))
-            if fault.drop:
-                raise Dropped
-            keep = fault.drop_after_bytes
-        return keep
-
-    def _cut(self, keep: int | None, message: bytes) -> bytes:
-        if keep is None:
-            return message
-        raise Dropped(self._packets(message)[:keep])
-
-
-def _rowid(row: tuple[int, int] | None) -> str | None:
-    return rowid_text(*row) if row else None

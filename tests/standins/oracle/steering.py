@@ -12,6 +12,7 @@ from tests.standins.oracle.environment import in_zone, offset_text
 from tests.standins.oracle.errors import OraError
 from tests.standins.oracle.mvcc import Blocked
 from tests.standins.oracle.sql import commands as c
+from tests.standins.oracle.waiting import patiently
 
 if TYPE_CHECKING:
     from tests.standins.oracle.engine import EngineSession
@@ -89,7 +90,7 @@ class Steering:
                 self._change_user(command)
             case c.CreateRole(name):
                 self._require_dba()
-                self.catalog.roles.add(name)
+                self.catalog.roles = self.catalog.roles | {name}
                 self.catalog.touch()
             case c.Comment():
                 pass
@@ -135,9 +136,7 @@ class Steering:
             transaction.table_locks.add(table.stored)
             transaction.tables.add(table.key)
 
-        from tests.standins.oracle.sql.tree import Locking
-
-        session.patiently(attempt, Locking(command.wait))
+        patiently(session, attempt, self.database.settings.lock_timeout if command.wait is None else command.wait)
 
     # --- session settings --------------------------------------------------------------------
 
@@ -204,7 +203,9 @@ class Steering:
                     pair = (grantee, privilege)
                     if command.revoke and pair not in self.catalog.system_grants:
                         raise OraError(1952, f"system privileges not granted to '{grantee}'")
-                    (self.catalog.system_grants.discard if command.revoke else self.catalog.system_grants.add)(pair)
+                    granted = self.catalog.system_grants
+                    # Sets are replaced, never changed: others may be reading them.
+                    self.catalog.system_grants = granted - {pair} if command.revoke else granted | {pair}
         self.catalog.touch()
 
     def _object_grant(self, command: c.Grant, grantees: list[str]) -> None:
@@ -219,10 +220,10 @@ class Steering:
                 held = {
                     p for p in self.catalog.object_grants if (p.grantee, p.privilege, p.on) == (grantee, privilege, on)
                 }
-                self.catalog.object_grants -= held
+                self.catalog.object_grants = self.catalog.object_grants - held
                 if not command.revoke:
                     granted = Privilege(grantee, privilege, on, self.session.user, command.grantable)
-                    self.catalog.object_grants.add(granted)
+                    self.catalog.object_grants = self.catalog.object_grants | {granted}
                 elif not held and not command.privileges[0].startswith("ALL"):
                     raise OraError(1927, "cannot REVOKE privileges you did not grant")
 

@@ -15,7 +15,7 @@ from tests.standins.oracle.compiler.queries import Queries
 from tests.standins.oracle.compiler.scope import Output, Scope, Source
 from tests.standins.oracle.compiler.typed import NULL, Typed, literal, quoted, whole
 from tests.standins.oracle.errors import OraError
-from tests.standins.oracle.sql import tree
+from tests.standins.oracle.sql import changes, tree
 from tests.standins.oracle.sql.statements import Change as Parsed
 from tests.standins.oracle.sql.statements import parse
 
@@ -42,11 +42,11 @@ class Changes(Queries):
 
     def change(self, node: Parsed) -> list[Change]:
         """The writes of a statement, in order."""
-        if isinstance(node, tree.Insert):
+        if isinstance(node, changes.Insert):
             return [self._insert(node)]
-        if isinstance(node, tree.Update):
+        if isinstance(node, changes.Update):
             return [self._update(node)]
-        if isinstance(node, tree.Delete):
+        if isinstance(node, changes.Delete):
             return [self._delete(node)]
         return self._merge(node)
 
@@ -96,7 +96,7 @@ class Changes(Queries):
 
     # --- INSERT ---------------------------------------------------------------------------
 
-    def _insert(self, node: tree.Insert) -> Change:
+    def _insert(self, node: changes.Insert) -> Change:
         table = self._target(node.table, "INSERT")
         names = node.columns or [c.name for c in table.columns]
         if len(set(names)) < len(names):
@@ -132,6 +132,7 @@ class Changes(Queries):
     def _values(self, table: Table, names: list[str], values: list[tree.Expr | None]) -> str:
         self._count(len(names), len(values))
         self.context.row_sequences = {}
+        self.context.batch = self.context.array and bool(self.context.bind_types)
         typed = [self.value(v) if v is not None else None for v in values]
         row = self._row(table, names, typed)
         sequences = self.context.row_sequences
@@ -139,10 +140,8 @@ class Changes(Queries):
         source = "SELECT 1 AS one"
         if self.context.batch:
             used = sorted(set(re.findall(r'"X\$B"\."([bz]\d+)"', row)), key=lambda n: (n[0], int(n[1:])))
-            lists = ", ".join(f'unnest($l{name}) AS "{name}"' for name in used)
-            source = f"SELECT {lists}"
-            if not used:
-                raise OraError(3001, "unimplemented feature: array insert without binds")
+            used = used or ["b1"]  # binds that no column takes still tell how many rows there are
+            source = "SELECT " + ", ".join(f'unnest($l{name}) AS "{name}"' for name in used)
         if sequences:
             numbers = ", ".join(f"nextval({literal(quoted(s))}) AS {label}" for s, label in sequences.items())
             source = f'SELECT *, {numbers} FROM ({source}) AS "X$V"'
@@ -157,7 +156,7 @@ class Changes(Queries):
         visible = self.context.snapshot(None)
         return f'(SELECT *, rowid AS "X$R"{scn} FROM {table.stored} WHERE {visible}) AS {quoted(alias)}'
 
-    def _update(self, node: tree.Update) -> Change:
+    def _update(self, node: changes.Update) -> Change:
         table = self._target(node.table, "UPDATE")
         alias = node.table.alias or table.name
         self.scope = Scope()
@@ -168,7 +167,7 @@ class Changes(Queries):
         rows = f"SELECT {_old(alias)}, {row} FROM {source}{where}"
         return Change("UPDATE", table, rows, assigned, self._checks(table, assigned))
 
-    def _updated(self, table: Table, alias: str, assignments: list[tree.Assignment]) -> str:
+    def _updated(self, table: Table, alias: str, assignments: list[changes.Assignment]) -> str:
         new: dict[str, Typed] = {}
         for assignment in assignments:
             columns = [table.column(name) for name in assignment.columns]
@@ -193,7 +192,7 @@ class Changes(Queries):
                 parts.append(f"{quoted(alias)}.{quoted(column.name)} AS {quoted(column.name)}")
         return ", ".join(parts)
 
-    def _delete(self, node: tree.Delete) -> Change:
+    def _delete(self, node: changes.Delete) -> Change:
         table = self._target(node.table, "DELETE")
         alias = node.table.alias or table.name
         self.scope = Scope()
@@ -204,7 +203,7 @@ class Changes(Queries):
 
     # --- MERGE ------------------------------------------------------------------------------------
 
-    def _merge(self, node: tree.Merge) -> list[Change]:
+    def _merge(self, node: changes.Merge) -> list[Change]:
         """Matched rows are updated, then the source's others inserted."""
         if node.delete_where is not None:
             raise OraError(3001, "unimplemented feature: MERGE ... DELETE WHERE")
@@ -224,7 +223,7 @@ class Changes(Queries):
             out.append(self._merge_insert(node))
         return out
 
-    def _merge_insert(self, node: tree.Merge) -> Change:
+    def _merge_insert(self, node: changes.Merge) -> Change:
         table = self._target(node.table, "INSERT")
         self.scope = Scope()
         source = self.source(node.source)

@@ -38,8 +38,10 @@ class Context:
     formats: Formats
     dictionary: Dictionary
     bind_types: tuple[int, ...] = ()
+    array: bool = False
+    """The statement is to run for many rows of binds: INSERT ... VALUES can take them at once."""
     batch: bool = False
-    """Binds come as columns of a row source "X$B", for array DML in one go."""
+    """Binds are columns of a row source "X$B"."""
     as_of: list[Typed] = field(default_factory=list)
     """Snapshots asked for beside the statement's own, which is number 0."""
     as_of_kinds: list[str] = field(default_factory=list)

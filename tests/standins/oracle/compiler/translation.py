@@ -11,7 +11,7 @@ from tests.standins.oracle.compiler.changes import Change, Changes
 from tests.standins.oracle.compiler.context import Context
 from tests.standins.oracle.compiler.typed import Typed, instant, to_number
 from tests.standins.oracle.errors import OraError
-from tests.standins.oracle.sql import tree
+from tests.standins.oracle.sql import changes, tree
 from tests.standins.oracle.sql.commands import Command
 from tests.standins.oracle.sql.statements import parse
 from tests.standins.oracle.values import Column
@@ -36,6 +36,8 @@ class Translated:
     """Kinds and SQL of the snapshots asked for, from number 1."""
     tables: set[tuple[str, str]] = field(default_factory=set)
     sequences: set[str] = field(default_factory=set)
+    batch: bool = False
+    """Takes all rows of binds at once."""
     cacheable: bool = True
 
 
@@ -59,12 +61,12 @@ def translate(sql: str, context: Context) -> Translated:
             raise OraError(2014, "cannot select FOR UPDATE from view with DISTINCT, GROUP BY, etc.")
         columns = [dt.described(o.name, o.type, nullable=o.nullable) for o in result.outputs]
         out = Translated("query", result.sql, columns, result.zoned, result.locks, parsed.locking)
-    elif isinstance(parsed, tree.Insert | tree.Update | tree.Delete | tree.Merge):
+    elif isinstance(parsed, changes.Insert | changes.Update | changes.Delete | changes.Merge):
         out = Translated("change", changes=Changes(context).change(parsed))
     else:
         out = Translated("command", command=parsed, cacheable=False)
     out.as_of = [_snapshot_sql(kind, value) for kind, value in zip(context.as_of_kinds, context.as_of, strict=True)]
-    out.tables, out.sequences = context.tables, context.sequences
+    out.tables, out.sequences, out.batch = context.tables, context.sequences, context.batch
     out.cacheable = out.cacheable and context.cacheable
     return out
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.standins.oracle.errors import OraError
-from tests.standins.oracle.sql import commands, tree
+from tests.standins.oracle.sql import changes, commands, tree
 from tests.standins.oracle.sql.definitions import DefinitionParser
 
-Change = tree.Insert | tree.Update | tree.Delete | tree.Merge
+Change = changes.Insert | changes.Update | changes.Delete | changes.Merge
 Parsed = tree.Query | Change | commands.Command
 _SYSTEM_PRIVILEGE_END = ("ON", "TO", "FROM")
 
@@ -42,18 +42,18 @@ class StatementParser(DefinitionParser):
 
     # --- changes ------------------------------------------------------------------------
 
-    def _insert(self) -> tree.Insert:
+    def _insert(self) -> changes.Insert:
         if self.is_word("ALL", "FIRST"):
             self.fail(3001, "unimplemented feature: multi-table INSERT")
         self.expect_word("INTO", 925, "missing INTO keyword")
         table = self.table()
         columns = self.column_names() if self.is_op("(") and not self._starts_query() else []
         if self.words("VALUES"):
-            out = tree.Insert(table, columns, self._values())
+            out = changes.Insert(table, columns, self._values())
         else:
             if not (self.is_word("SELECT", "WITH") or self.is_op("(")):
                 self.fail(926, "missing VALUES keyword")
-            out = tree.Insert(table, columns, None, self.query())
+            out = changes.Insert(table, columns, None, self.query())
         self._no_returning()
         return out
 
@@ -72,40 +72,40 @@ class StatementParser(DefinitionParser):
     def _value(self) -> tree.Expr | None:
         return None if self.words("DEFAULT") else self.expression()
 
-    def _update(self) -> tree.Update:
+    def _update(self) -> changes.Update:
         table = self.table()
         self.expect_word("SET", 971, "missing SET keyword")
-        out = tree.Update(table, self._assignments(), None)
+        out = changes.Update(table, self._assignments(), None)
         if self.words("WHERE"):
             out.where = self.condition()
         self._no_returning()
         return out
 
-    def _assignments(self) -> list[tree.Assignment]:
+    def _assignments(self) -> list[changes.Assignment]:
         out = []
         while True:
             columns = self.column_names() if self.is_op("(") else [self.name()[-1]]
             if not self.op("="):
                 self.fail(927, "missing equal sign")
-            out.append(tree.Assignment(columns, self._value()))
+            out.append(changes.Assignment(columns, self._value()))
             if not self.op(","):
                 return out
 
-    def _delete(self) -> tree.Delete:
+    def _delete(self) -> changes.Delete:
         self.words("FROM")
-        out = tree.Delete(self.table(), None)
+        out = changes.Delete(self.table(), None)
         if self.words("WHERE"):
             out.where = self.condition()
         self._no_returning()
         return out
 
-    def _merge(self) -> tree.Merge:
+    def _merge(self) -> changes.Merge:
         self.expect_word("INTO", 925, "missing INTO keyword")
         table = self.table()
         self.expect_word("USING")
         source = self._source()
         self.expect_word("ON", 969, "missing ON keyword")
-        out = tree.Merge(table, source, self.condition(), [], None, None, [], None, None)
+        out = changes.Merge(table, source, self.condition(), [], None, None, [], None, None)
         while self.words("WHEN"):
             if self.words("MATCHED"):
                 self.expect_word("THEN")
