@@ -18,6 +18,8 @@ COMMANDS = (
     "config",
     "poll",
     "consume",
+    "run",
+    "sync",
     "reconcile",
     "replay",
     "snapshot",

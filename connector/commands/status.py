@@ -52,18 +52,21 @@ def register(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
     """Print it."""
-    base = base_for_command(settings)
-    found = {
-        "connector": _connector(base),
-        "sinks": {sink: _sink(base, sink) for sink in sorted(settings.sinks)},
-        "alerts": _alerts(base),
-    }
+    found = describe(base_for_command(settings))
     if arguments.json:
         print_json(found)
     else:
-        for line in _lines(found):
-            print(line)
+        print("\n".join(lines(found)))
     return ExitCode.FINDINGS if found["alerts"] else ExitCode.OK
+
+
+def describe(base: Base) -> dict[str, Any]:
+    """How everything stands, for machines."""
+    return {
+        "connector": _connector(base),
+        "sinks": {sink: _sink(base, sink) for sink in sorted(base.settings.sinks)},
+        "alerts": _alerts(base),
+    }
 
 
 def _connector(base: Base) -> dict[str, Any]:
@@ -160,7 +163,8 @@ def _reason(status: str, reason: str) -> str:
     return f"{status}: {reason}" if reason else status
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
+def lines(found: dict[str, Any]) -> list[str]:
+    """The same, for people."""
     connector = found["connector"]
     text = [
         "Connector  {running} running, {memberships} memberships in {cohorts} cohorts published".format(**connector),

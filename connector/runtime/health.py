@@ -65,6 +65,11 @@ class Health:
             self._turned.pop(part, None)
         self._metrics.forget(Gauge.READY, part=part)
 
+    def problems(self) -> dict[str, str | Message]:
+        """Parts that are not ready, and why."""
+        with self._lock:
+            return {part: reason for part, reason in self._unready.items() if reason is not None}
+
     def liveness(self) -> Page:
         """200, or 503 if a loop has stalled; with the age of each loop's last turn."""
         now = self._clock.monotonic()

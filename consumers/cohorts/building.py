@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 
 from connector.runtime.clock import Clock
 from connector.runtime.kafka.connection import Connection
@@ -171,6 +172,11 @@ class CohortConsumer:
     def idle(self) -> bool:
         """Whether nothing can be done now."""
         return self._consumer.idle
+
+    def removes_within(self, time: timedelta) -> bool:
+        """Whether a removal becomes due within this time from now."""
+        moment = self._desk.clock.now() + time
+        return any(next(iter(store.due(moment, 1)), None) is not None for store in self._desk.ledger.stores())
 
     @property
     def paused(self) -> Message | None:

@@ -24,3 +24,18 @@ class CliMessage(Entry):
         "The whole process stops, so that its supervisor starts it anew.",
     )
     INTERRUPTED = "CS6004", "Stopped at your request.", ""
+    ANOTHER_WORKS = (
+        "CS6005",
+        "Another connector is at work, so this one cannot poll.",
+        'Stop it first, or have the running roles do the work: "cohortstream reconcile".',
+    )
+    NOT_QUIET = (
+        "CS6006",
+        "The run did not come to rest within {minutes} minutes; still at work: {parts}.",
+        "Nothing is lost: run it again, or raise --within.",
+    )
+    PART_FAILS = (
+        "CS6007",
+        '"{part}" has not been ready for {seconds} seconds: {reason}',
+        "Put that right and run it again. Nothing is lost.",
+    )
