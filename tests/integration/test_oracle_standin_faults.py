@@ -1,5 +1,7 @@
 """Scripted faults, accounts, clock and control port of the Oracle stand-in, through the real driver."""
 
+# ruff: noqa: DTZ001 - DATEs and TIMESTAMPs have no zone
+
 from __future__ import annotations
 
 import datetime as dt
@@ -211,7 +213,7 @@ def test_killing_the_sessions_of_one_user(standin: OracleStandin, conn: oracledb
     bob = connect(standin, "bob")
     assert standin.kill_sessions("bob") == 1
 
-    with pytest.raises(oracledb.DatabaseError, match="DPY-4011|DPY-1001"):
+    with pytest.raises(oracledb.DatabaseError, match=r"DPY-4011|DPY-1001"):
         rows(bob, "select 1 from dual")
     assert value(conn, "select count(*) from t") == 100
 
@@ -256,7 +258,7 @@ def test_control_port_scripts_faults_clock_and_listener(standin: OracleStandin, 
     ask(standin, "POST", "/script", sql="insert into app.t values (7777); create table app.u (x number)")
     assert value(conn, "select count(*) from t where n = 7777") == 1
     ask(standin, "POST", "/sessions/kill")
-    with pytest.raises(oracledb.DatabaseError, match="DPY-4011|DPY-1001"):
+    with pytest.raises(oracledb.DatabaseError, match=r"DPY-4011|DPY-1001"):
         rows(conn, "select 1 from dual")
 
 
