@@ -157,8 +157,8 @@ class Ledger:
     def scn_at(self, when: dt.datetime) -> int | None:
         """The last SCN committed at or before a moment; None if there is none."""
         with self.changed:
-            index = bisect_right(self._commits, when, key=lambda c: c.at)
-            return self._commits[index - 1].scn if index else None
+            # Not a bisection: the clock may have been set back.
+            return next((c.scn for c in reversed(self._commits) if c.at <= when), None)
 
     # --- waiting ----------------------------------------------------------------------------
 
