@@ -97,6 +97,9 @@ class Worker:
             self._answer()
         if self.strange is not None:
             return
+        # What is hinted at while a load is under way is left out of it, so the load begins first.
+        if self.snapshots.running or self.snapshots.resume():
+            self.snapshots.step()
         busy = self.feed.source.busy
         if self._budget.pause(clock.monotonic()) <= 0.0:
             for hint in self._hints:
@@ -107,8 +110,6 @@ class Worker:
         spent = self.feed.source.busy - busy
         self.feed.metrics.count(Count.SOURCE_TIME, spent, source=self.feed.name)
         self._budget.spend(spent, clock.monotonic())
-        if self.snapshots.running or self.snapshots.resume():
-            self.snapshots.step()
 
     def _check(self) -> None:
         """Whether this is the source that the checkpoint speaks of. Until a person accepts another, nothing is read."""

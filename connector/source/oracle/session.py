@@ -102,7 +102,7 @@ class Session:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Unavailable),
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            wait=tenacity.wait_exponential_jitter(initial=0.2, max=2.0, jitter=0.3),
+            wait=tenacity.wait_exponential_jitter(multiplier=0.2, max=2.0, jitter=0.3),
             sleep=self._clock.sleep,
             reraise=True,
         )

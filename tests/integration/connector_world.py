@@ -1,0 +1,167 @@
+"""A connector between the Oracle stand-in and a real broker, turned by the test's own hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import oracledb
+
+from connector.runtime.clock import SystemClock
+from connector.runtime.kafka import topics
+from connector.runtime.kafka.connection import Connection
+from connector.runtime.kafka.producer import TransactionalProducer
+from connector.runtime.kafka.reading import BEGINNING, Message, read_to_end
+from connector.runtime.kafka.topics import Topics
+from connector.runtime.telemetry import MemoryMetrics, MemoryTracer, Pseudonym
+from connector.source.oracle.reader import OracleSource
+from connector.source.service import Connector, Surroundings
+from connector.source.settings import SourceSettings
+from schemas.codec import SingleObjectCodec
+from schemas.keys import encode_key
+from schemas.records import Alert, CohortChanged, MembershipChanged, Notification, Presence, Record, Signal
+from tests.standins.oracle import OracleStandin
+
+CLOCK = SystemClock()
+CODEC = SingleObjectCodec()
+TABLE = (
+    "create table enrolments (id number(10) primary key, student varchar2(20), grp varchar2(200), "
+    "title varchar2(300), status char(2), updated_at timestamp(6))"
+)
+
+
+def settings_for(dsn: str, **changes: Any) -> SourceSettings:
+    """Settings for the table above; ``changes`` replace whole keys."""
+    plain: dict[str, Any] = {
+        "dsn": dsn,
+        "user": "app",
+        "password": "app",
+        "share": 1.0,
+        "absence_settle": "1s",
+        "membership": {
+            "table": "enrolments",
+            "student": "{STUDENT}",
+            "row_key": "{ID}",
+            "active": [{"column": "STATUS", "values": ["E"]}],
+        },
+        "cohort": {"idnumber": "{GRP}", "name": "{TITLE|default:Group}"},
+        "hints": [{"cursor": "UPDATED_AT", "overlap": "10s", "interval": "50ms"}],
+    }
+    return SourceSettings.model_validate(plain | changes)
+
+
+class Database:
+    """The student system: its own session of the stand-in."""
+
+    def __init__(self, standin: OracleStandin) -> None:
+        self.dsn = standin.dsn
+        self.connection = self.connect()
+        self.run(TABLE)
+
+    def connect(self) -> oracledb.Connection:
+        return oracledb.connect(user="app", password="app", dsn=self.dsn)
+
+    def run(self, sql: str, *rows: tuple[Any, ...]) -> None:
+        with self.connection.cursor() as cursor:
+            if rows:
+                cursor.executemany(sql, list(rows))
+            else:
+                cursor.execute(sql)
+        self.connection.commit()
+
+    def enrol(self, *rows: tuple[int, str | None, str | None]) -> None:
+        """Insert (id, student, group)."""
+        self.run(
+            "insert into enrolments (id, student, grp, title, status, updated_at) "
+            "values (:1, :2, :3, 'Group', 'E', systimestamp)",
+            *rows,
+        )
+
+
+class World:
+    """One broker, any number of connectors."""
+
+    def __init__(self, connection: Connection, folder: Path) -> None:
+        self.connection, self._folder = connection, folder
+        self.topics = Topics(connection.settings.topic_prefix)
+        topics.ensure(connection, self.topics.source_side())
+        self.metrics, self.tracer = MemoryMetrics(), MemoryTracer()
+        self._signals = 0
+
+    @contextmanager
+    def connector(self, name: str = "state", **sources: SourceSettings) -> Iterator[Connector]:
+        around = Surroundings(CLOCK, self.metrics, self.tracer, Pseudonym(b"k" * 32))
+        made = Connector(
+            sources, OracleSource, self.connection, self.topics, CODEC, around, self._folder / f"{name}.sqlite"
+        )
+        try:
+            yield made
+        finally:
+            made.close()
+
+    def signal(self, kind: str, **more: Any) -> str:
+        """Ask the connectors something; the signal's id."""
+        self._signals += 1
+        signal = Signal(f"{kind}-{self._signals}", kind, "test", datetime.now(UTC), **more)
+        producer = TransactionalProducer(self.connection, f"operator{self._signals}")
+        producer.initialise()
+        with producer.transaction() as transaction:
+            transaction.put(self.topics.signals, encode_key(None), CODEC.encode(self.topics.signals, signal))
+        return signal.id
+
+    def messages(self, topic: str, partitions: int = 1) -> list[Message]:
+        starts = dict.fromkeys(range(partitions), BEGINNING)
+        batches = read_to_end(self.connection, topic, starts, CLOCK)
+        return [message for batch in batches for message in batch]
+
+    def published(self) -> list[MembershipChanged | CohortChanged]:
+        """All records of the memberships topic, in the order of their revisions."""
+        found = [CODEC.decode(m.value or b"") for m in self.messages(self.topics.memberships, 4)]
+        records = [record for record in found if isinstance(record, MembershipChanged | CohortChanged)]
+        return sorted(records, key=lambda record: record.revision)
+
+    def members(self) -> dict[str, set[str]]:
+        """What the topic says now: cohort → students."""
+        cohorts: dict[str, set[str]] = {}
+        for record in self.published():
+            if isinstance(record, MembershipChanged):
+                students = cohorts.setdefault(record.cohort, set())
+                (students.add if record.state is Presence.PRESENT else students.discard)(record.student)
+        return cohorts
+
+    def records_of(self, student: str) -> list[tuple[str, str, str]]:
+        """(cohort, state, cause) of every record of a student, in order."""
+        return [
+            (r.cohort, r.state.value, r.cause)
+            for r in self.published()
+            if isinstance(r, MembershipChanged) and r.student == student
+        ]
+
+    def notifications(self, signal_id: str) -> list[Notification]:
+        found: list[Record] = [CODEC.decode(m.value or b"") for m in self.messages(self.topics.notifications)]
+        return [n for n in found if isinstance(n, Notification) and n.signal_id == signal_id]
+
+    def alerts(self) -> dict[str, Alert]:
+        """The last word of each alert."""
+        found = (CODEC.decode(m.value or b"") for m in self.messages(self.topics.alerts))
+        return {alert.key: alert for alert in found if isinstance(alert, Alert)}
+
+
+def turn(*connectors: Connector, until: Callable[[], bool], seconds: float = 60) -> None:
+    """Run the connectors side by side until something holds; a minute at most, which only a failure takes."""
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline, "did not happen in time"
+        for connector in connectors:
+            connector.run_once()
+
+
+def settle(connector: Connector, seconds: float = 1.0) -> None:
+    """Run a connector until it is quiet, and for a while."""
+    turn(connector, until=lambda: connector.quiet)
+    deadline = time.monotonic() + seconds
+    turn(connector, until=lambda: time.monotonic() > deadline)
