@@ -48,3 +48,8 @@ class KafkaMessage(Entry):
         "The schema registry cannot be used: {reason}.",
         "Check the section schema_registry and the registry itself. Work resumes by itself.",
     )
+    TOPIC_POLICY = (
+        "CS3009",
+        "{topic} has the clean-up policy {found} where {wanted} is needed.",
+        "Set it: kafka-configs.sh --alter --topic {topic} --add-config cleanup.policy={wanted}.",
+    )
