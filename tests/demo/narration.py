@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from tests.demo.waiting import wait_until
 
-_PLAIN_EVERY = 2.0  # seconds between two lines about progress where there is no terminal
+_PLAIN_EVERY = 5.0  # seconds between two lines about progress where there is no terminal
 
 
 @dataclass

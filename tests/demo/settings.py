@@ -67,6 +67,9 @@ trace_file = @traces@              # production: otlp_endpoint = "http://collect
 hash_key = { file = @hash_secret@ }
 http_ports = { poll = @poll_port@, consume = @consume_port@, reconcile = @reconcile_port@ }
 
+[connector]
+state_directory = @state@
+
 [sources.scolarite]
 dsn = @dsn@                        # production: "db.univ.example:1521/SCOL", or a name of tnsnames.ora
 user = "COHORTSTREAM"              # has one SELECT, on the view below, and one on V$TRANSACTION

@@ -51,7 +51,7 @@ def build(plan: Plan, children: Children, narrator: Narrator) -> World:
     kafka_port, poll_port, consume_port, reconcile_port = free_ports(4)
     kafka = children.add("kafka", _module("kafka", "--port", str(kafka_port), "--directory", str(directory / "kafka")))
     kafka.orphan_signal = signal.SIGTERM  # it has the Java process to stop
-    oracle = children.add("oracle", _module("oracle", "--port", "0", "--init", str(SCHEMA)))
+    oracle = children.add("oracle", _module("oracle", "--port", "0", "--control-port", "0", "--init", str(SCHEMA)))
     latency = "measured" if plan.latency else "none"
     moodle = children.add("moodle", _module("moodle", "--port", "0", "--latency", latency))
     for child in (kafka, oracle, moodle):
@@ -83,6 +83,7 @@ def build(plan: Plan, children: Children, narrator: Narrator) -> World:
         children.add("consume", [*product, "consume"], environment=dict(plan.overrides)),
         narrator,
         random.Random(plan.seed),
+        plan.latency,
     )
 
 
@@ -101,7 +102,7 @@ def _module(name: str, *arguments: str) -> list[str]:
 
 
 def _oracle_dsn(child: Child) -> str:
-    return child.await_line(r"^listening: (\S+)")[1]
+    return child.await_line(r"^listening (\S+)")[1]
 
 
 def _moodle_site(child: Child) -> MoodleSite:

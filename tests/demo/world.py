@@ -41,6 +41,8 @@ class World:
     consumer: Child
     narrator: Narrator
     chance: random.Random
+    latency: bool = True
+    """Whether Moodle takes its time to answer."""
     members: dict[int, set[str]] = field(default_factory=dict)
     """Student numbers by code of the group, as the source has them now; steps keep it right."""
     vanished: dict[str, set[str]] = field(default_factory=dict)
@@ -111,9 +113,12 @@ class World:
     # The product and Kafka's tools
 
     def metric(self, child: Child, name: str, **labels: str) -> float:
-        """Sum of the samples of a metric on the page of the connector or the consumer; 0 without any."""
+        """Sum of the samples of a metric on the page of the connector or the consumer; 0 without any, or without a page."""
         port = self.ends.poll_port if child is self.connector else self.ends.consume_port
-        page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10.0, trust_env=False).text
+        try:
+            page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10.0, trust_env=False).text
+        except httpx.TransportError:  # it is starting, or stopped
+            return 0.0
         total = 0.0
         for line in page.splitlines():
             if match := re.fullmatch(rf"{re.escape(name)}(?:\{{(.*)\}})? (\S+)", line):
