@@ -1,7 +1,5 @@
 """The Oracle stand-in's wire protocol: what the real python-oracledb thin driver expects of a server."""
 
-# ruff: noqa: DTZ001 - DATEs and TIMESTAMPs have no zone
-
 from __future__ import annotations
 
 import datetime as dt
@@ -278,3 +276,11 @@ def test_statement_rollback_keeps_the_transaction(conn: oracledb.Connection) -> 
         insert_students(conn, 1)
     conn.commit()
     assert rows(conn, "select id from enrol") == [(1,)]
+
+
+def test_column_names_are_oracles(conn: oracledb.Connection) -> None:
+    """Unquoted names are upper case; an expression without alias is named by its text."""
+    with conn.cursor() as cursor:
+        cursor.execute('select student, m.grade "Num", count(*) over (), 1 + 1 two from enrol m')
+
+        assert [d.name for d in cursor.description] == ["STUDENT", "Num", "COUNT(*)OVER()", "TWO"]

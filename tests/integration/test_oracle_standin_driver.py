@@ -1,7 +1,5 @@
 """The Oracle stand-in under everything the driver offers: errors, breaks, flashback, pools, asyncio, data frames."""
 
-# ruff: noqa: DTZ001 - DATEs and TIMESTAMPs have no zone
-
 from __future__ import annotations
 
 import asyncio

@@ -1,7 +1,5 @@
 """What the Oracle stand-in's SQL means, seen through the real driver."""
 
-# ruff: noqa: DTZ001 - DATEs and TIMESTAMPs have no zone
-
 from __future__ import annotations
 
 import datetime as dt
@@ -315,14 +313,6 @@ def test_queries_of_every_shape(conn: oracledb.Connection) -> None:
     ]  # fmt: skip
     for sql, expected in checks:
         assert rows(conn, sql) == expected, sql
-
-
-def test_column_names_are_oracles(conn: oracledb.Connection) -> None:
-    """Unquoted names are upper case; an expression without alias is named by its text."""
-    with conn.cursor() as cursor:
-        cursor.execute('select login, m.num "Num", count(*) over (), 1 + 1 two from membership m')
-
-        assert [d.name for d in cursor.description] == ["LOGIN", "Num", "COUNT(*)OVER()", "TWO"]
 
 
 def test_session_context(conn: oracledb.Connection, standin: OracleStandin) -> None:

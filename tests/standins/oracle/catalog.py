@@ -121,7 +121,7 @@ class Privilege:
     grantable: bool = False
 
 
-O = TypeVar("O", bound=SchemaObject)  # noqa: E741 - an object
+O = TypeVar("O", bound=SchemaObject)
 
 
 @dataclass
