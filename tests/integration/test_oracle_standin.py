@@ -1,5 +1,7 @@
 """The Oracle stand-in's wire protocol: what the real python-oracledb thin driver expects of a server."""
 
+# ruff: noqa: DTZ001 - DATEs and TIMESTAMPs have no zone
+
 from __future__ import annotations
 
 import datetime as dt

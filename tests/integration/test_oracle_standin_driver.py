@@ -1,5 +1,7 @@
 """The Oracle stand-in under everything the driver offers: errors, breaks, flashback, pools, asyncio, data frames."""
 
+# ruff: noqa: DTZ001 - DATEs and TIMESTAMPs have no zone
+
 from __future__ import annotations
 
 import asyncio

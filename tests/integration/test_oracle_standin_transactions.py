@@ -1,5 +1,7 @@
 """Transactions of the Oracle stand-in: who sees what. Through the real driver."""
 
+# ruff: noqa: DTZ001 - DATEs and TIMESTAMPs have no zone
+
 from __future__ import annotations
 
 import datetime as dt

@@ -121,7 +121,7 @@ class Privilege:
     grantable: bool = False
 
 
-O = TypeVar("O", bound=SchemaObject)
+O = TypeVar("O", bound=SchemaObject)  # noqa: E741 - an object
 
 
 @dataclass

@@ -51,7 +51,7 @@ def run(connection: oracledb.Connection, *statements: str) -> None:
 
 def insert_students(connection: oracledb.Connection, *ids: int, commit: bool = True) -> None:
     """Rows of ENROL, one second apart."""
-    first = dt.datetime(2026, 1, 1)
+    first = dt.datetime(2026, 1, 1)  # noqa: DTZ001 - a TIMESTAMP has no zone
     many = [(i, f"student {i}", first + dt.timedelta(seconds=i)) for i in ids]
     with connection.cursor() as cursor:
         cursor.executemany("insert into enrol (id, student, updated_at) values (:1, :2, :3)", many)

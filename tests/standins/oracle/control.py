@@ -172,14 +172,14 @@ def _handler(control: Control) -> type[BaseHTTPRequestHandler]:
             try:
                 body = json.loads(self.rfile.read(size)) if size else {}
                 if not isinstance(body, dict):
-                    raise TypeError("the body must be a JSON object")
+                    raise TypeError("the body must be a JSON object")  # noqa: TRY301 - answered just below
             except (TypeError, ValueError) as error:
                 self._send(HTTPStatus.BAD_REQUEST, {"error": str(error)})
                 return
             query = {key: found[-1] for key, found in parse_qs(split.query).items()}
             self._send(*control.answer(self.command, split.path, {**query, **body}))
 
-        do_GET = do_POST = do_DELETE = _do
+        do_GET = do_POST = do_DELETE = _do  # noqa: N815 - the names http.server calls
 
         def _send(self, status: HTTPStatus, value: Any) -> None:
             data = json.dumps(value, default=str).encode()
@@ -189,7 +189,7 @@ def _handler(control: Control) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             """Say nothing: the test's output is not the place."""
 
     return Handler

@@ -184,7 +184,7 @@ def decode_date(data: bytes) -> dt.datetime:
     """Any of the above; aware when the value carries an offset."""
     year = (data[0] - 100) * 100 + data[1] - 100
     micros = int.from_bytes(data[7:11], "big") // 1000 if len(data) >= 11 else 0
-    when = dt.datetime(year, data[2], data[3], data[4] - 1, data[5] - 1, data[6] - 1, micros)
+    when = dt.datetime(year, data[2], data[3], data[4] - 1, data[5] - 1, data[6] - 1, micros)  # noqa: DTZ001 - DATEs have no zone
     if len(data) < 13:
         return when
     zone = dt.timezone(dt.timedelta(hours=data[11] - 20, minutes=data[12] - 60))

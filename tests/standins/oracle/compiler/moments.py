@@ -46,7 +46,7 @@ def literal_of(node: tree.Moment | tree.Interval) -> Typed:
         return _interval(node)
     if node.kind == "DATE":
         try:
-            when = datetime.strptime(node.text.strip(), "%Y-%m-%d")
+            when = datetime.strptime(node.text.strip(), "%Y-%m-%d")  # noqa: DTZ007 - a DATE has no zone
         except ValueError as error:
             raise OraError(1861, "literal does not match format string", node.pos) from error
         return Typed(f"TIMESTAMP '{when:%Y-%m-%d}'", dt.A_DATE)

@@ -24,7 +24,7 @@ def _n(value: Typed) -> str:
     return to_number(value).sql
 
 
-def _case(name: str):  # type: ignore[no-untyped-def]
+def _case(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a Function, named below
     def function(c: Expressions, node: Call) -> Typed:
         (a,) = _args(c, node, 1, 1)
         return Typed(f"{name}({a.sql})", a.type if a.kind in dt.TEXTUAL else dt.ANY_TEXT)
@@ -48,7 +48,7 @@ def _instr(c: Expressions, node: Call) -> Typed:
     return whole(f"x_instr({a.sql}, {part.sql}, {_n(rest[0])}, {occurrence})")
 
 
-def _pad(side: str):  # type: ignore[no-untyped-def]
+def _pad(side: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     def function(c: Expressions, node: Call) -> Typed:
         a, size, *rest = _args(c, node, 2, 3)
         fill = c.text_of(rest[0]).sql if rest else "' '"
@@ -65,7 +65,7 @@ def _trim(c: Expressions, node: Call) -> Typed:
     return text(f"nullif({name}({a.sql}, {what}), '')", a.type.chars)
 
 
-def _side_trim(name: str):  # type: ignore[no-untyped-def]
+def _side_trim(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     def function(c: Expressions, node: Call) -> Typed:
         a, *rest = _args(c, node, 1, 2)
         what = c.text_of(rest[0]).sql if rest else "' '"
