@@ -118,6 +118,9 @@ class Consumer:
         if blocked_until is not None:
             self._removals.blocked_until[partition] = blocked_until
 
+    def blocked(self, now: datetime) -> frozenset[int]:
+        return frozenset(partition for partition, until in self._removals.blocked_until.items() if now < until)
+
     def forget(self, partitions: frozenset[int]) -> None:
         def lost(cohort: str) -> bool:
             return self._desk.ledger.partition_of(cohort) in partitions

@@ -51,6 +51,10 @@ class Steps(Protocol):
         """A partition is ours now; until then nobody is removed in it."""
         ...
 
+    def blocked(self, now: datetime) -> frozenset[int]:
+        """Partitions in which a call of a former consumer may still arrive."""
+        ...
+
     def forget(self, partitions: frozenset[int]) -> None:
         """Partitions are about to be ours no longer; they are still in the ledger."""
         ...
@@ -86,8 +90,10 @@ class Tenancy:
             desk.clock.sleep(_STEP)
             waited += _STEP
             desk.crew.collect()
+        blocked = self._steps.blocked(desk.clock.now())
         self._steps.forget(partitions)  # now, since what calls brought may have told the steps more
-        clean = frozenset() if self._in_flight(partitions) else partitions & desk.ledger.owned
+        # What a former consumer left open is open for the next one too.
+        clean = frozenset() if self._in_flight(partitions) else (partitions & desk.ledger.owned) - blocked
         reached = self._restorer.reached(clean)
         if self._commit(clean=clean):
             for partition, offset in reached.items():

@@ -93,6 +93,8 @@ class Day:
         self.running: list[Process] = []
         self._born = 0
         self._danger = 0.0
+        self._history: list[MembershipChanged] = []
+        self._frozen: set[str] = set()
 
     # The day.
 
@@ -124,7 +126,9 @@ class Day:
         if self.rng.random() > 0.15:
             return
         student, (one, other) = self.rng.choice([*STUDENTS, TWIN]), self.rng.sample(COHORTS, 2)
-        match self.rng.choice(("enrol", "enrol", "withdraw", "move", "move", "flip", "poison", "again", "recheck")):
+        match self.rng.choice(
+            ("enrol", "enrol", "withdraw", "move", "move", "flip", "poison", "again", "stale", "recheck")
+        ):
             case "enrol":
                 self._say(one, student, Presence.PRESENT)
             case "withdraw":
@@ -144,6 +148,9 @@ class Day:
                 record = self.wanted.get((one, student))
                 if record is not None:
                     self._write(record)
+            case "stale":
+                if self._history:
+                    self._write(self.rng.choice(self._history))
             case "recheck":
                 now = self.timeline.now()
                 command = Command("id", "recheck", one, "reconciler", now, now + timedelta(hours=1))
@@ -153,7 +160,11 @@ class Day:
     def _turn(self) -> None:
         while len(self.running) < self.processes:
             self._start()
-        process = self.rng.choice(self.running)
+        awake = [process for process in self.running if process.name not in self._frozen]
+        if not awake:
+            self.timeline.advance(0.05)
+            return
+        process = self.rng.choice(awake)
         if process.asleep_until > self.timeline.seconds:
             self.timeline.advance(0.05)
             return
@@ -185,14 +196,22 @@ class Day:
         threads = Threads(self.timeline)
         site = Site(ReadingHalf(self.moodle), self.moodle, self.moodle, 1000)
         around = Surroundings(self.timeline, threads, threads, MemoryMetrics(), MemoryTracer(), Pseudonym(b"k"))
-        log = TransactionLog(self.broker, name, self._dangerous)
+        log = TransactionLog(self.broker, name, lambda _place: self._dangerous(name))
         parts = assemble("moodle", SETTINGS, site, around, CODEC, log, PARTITIONS, name)
         tenancy = Tenancy(parts.desk, parts.consumer, Restorer(self.broker), "topic-1", parts.consumer.commit)
         self.running.append(Process(name, parts, Inbox(self.broker, name, tenancy, parts.ledger), threads))
 
-    def _dangerous(self, _place: str) -> None:
+    def _dangerous(self, name: str) -> None:
+        """At a commit a process may end, or freeze for longer than the session, while others go on."""
         if self.rng.random() < self._danger:
             raise Crash
+        if self._danger and not self._frozen and self.rng.random() < self.naps * 4:
+            self.happened["freezes"] += 1
+            self._frozen.add(name)
+            until = self.timeline.seconds + self.rng.uniform(1, 12)
+            while self.timeline.seconds < until:
+                self._turn()
+            self._frozen.discard(name)
 
     def _settle(self) -> None:
         """Time passes quickly until nothing happens any more."""
@@ -226,6 +245,7 @@ class Day:
             siblings=more.get("siblings", ()),
         )
         self.wanted[cohort, student] = record
+        self._history.append(record)
         if state is Presence.PRESENT:
             self.told_present[cohort, student] = self.timeline.seconds
         self._write(record)

@@ -47,7 +47,8 @@ class FakeMoodle:
     added: list[tuple[str, int]] = field(default_factory=list)
     removed: list[tuple[str, int]] = field(default_factory=list)
     phantoms: list[tuple[str, int]] = field(default_factory=list)
-    reads: int = 0
+    member_reads: int = 0
+    """Calls that asked for members."""
     writes: int = 0
     on_removal: Callable[[str, int], None] = lambda _cohort, _user: None
     """Told of each removal as it is asked for."""
@@ -68,6 +69,7 @@ class FakeMoodle:
 
     def read_members(self, cohort_ids: Collection[int]) -> Members:
         ids = set(cohort_ids)
+        self.member_reads += 1
         return self._read(
             lambda: Members(
                 {i: frozenset(self.members[i]) for i in ids if i in self.members},
@@ -150,7 +152,6 @@ class FakeMoodle:
     # Time and faults.
 
     def _read(self, look: Callable[[], T]) -> T:
-        self.reads += 1
         self._take(self.rng.uniform(0.005, 0.1))
         if self.rng.random() < self.chances.unavailable:
             raise _error(Unavailable, "http-503")
@@ -176,8 +177,14 @@ class FakeMoodle:
         """Carried out after a while, whether the caller lives to hear of it or not."""
         job: Job = Job.current.job
         outcome: list[T | MoodleError] = []
+        put_off: list[bool] = []
 
         def happen() -> None:
+            if job.killed and not put_off and self.rng.random() < 0.7:
+                # Its caller has gone, and Moodle is in no hurry.
+                put_off.append(True)
+                self.timeline.at(self.rng.uniform(0.5, self.chances.latest or 15.0), happen)
+                return
             try:
                 outcome.append(effect())
             except MoodleError as error:
