@@ -13,14 +13,15 @@ from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.group import members_of
 from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up, read_to_end
 from connector.runtime.kafka.sending import Sender
+from connector.runtime.kafka.signals import Signals
 from connector.runtime.kafka.topics import Topics
 from consumers.reconciler.compare import Difference
 from consumers.reconciler.run import PartitionView, Scope
 from schemas.codec import Codec
 from schemas.keys import decode_key, encode_key, partition_of
-from schemas.records import CohortEntry, Command, LedgerEntry, Notification, PartitionMarker, Signal
+from schemas.records import CohortEntry, Command, LedgerEntry, Notification, PartitionMarker
 
-_AUTHOR = "reconciler"
+AUTHOR = "reconciler"
 _COMMAND_LIFE = timedelta(hours=1)
 _WHOLE_COHORT = 50
 """From so many differences on, one command for the whole cohort is cheaper than one for each membership."""
@@ -29,43 +30,19 @@ _WHOLE_COHORT = 50
 class ConnectorByTopics:
     """Asks by signals, hears notifications that were written after it was made."""
 
-    def __init__(
-        self, connection: Connection, topics: Topics, codec: Codec, group: str, sources: Sequence[str], clock: Clock
-    ) -> None:
-        self._connection, self._topics, self._codec, self._clock = connection, topics, codec, clock
-        self._group, self._sources = group, sources
-        self._sender = Sender(connection, codec)
-        self._tail = Tail(connection, topics.notifications, {0: BEGINNING})
-        ends = self._tail.ends()
-        self._tail.close()
-        self._tail = Tail(connection, topics.notifications, ends)
+    def __init__(self, connection: Connection, signals: Signals, group: str, sources: Sequence[str]) -> None:
+        self._connection, self._signals, self._group, self._sources = connection, signals, group, sources
 
     def running(self) -> bool:
         return members_of(self._connection, self._group) > 0
 
     def ask(self, scope: Scope) -> Mapping[str, str]:
-        narrow = bool(scope.cohorts or scope.students)
-        signal = Signal(
-            id=uuid.uuid4().hex,
-            kind="look" if narrow else "snapshot",
-            author=_AUTHOR,
-            issued_at=self._clock.now(),
-            source=scope.source,
-            students=scope.students,
-            cohorts=scope.cohorts,
-        )
-        self._sender.put(self._topics.signals, encode_key(signal.id), signal)
-        self._sender.flush()
-        return dict.fromkeys([scope.source] if scope.source else self._sources, signal.id)
+        kind = "look" if scope.cohorts or scope.students else "snapshot"
+        number = self._signals.ask(kind, scope.source, students=scope.students, cohorts=scope.cohorts)
+        return dict.fromkeys([scope.source] if scope.source else self._sources, number)
 
     def heard(self) -> Iterable[Notification]:
-        for raw in self._tail.poll():
-            record = self._codec.decode(raw.value or b"")
-            if isinstance(record, Notification):
-                yield record
-
-    def close(self) -> None:
-        self._tail.close()
+        return self._signals.heard()
 
 
 @dataclass(slots=True)
@@ -131,7 +108,7 @@ class ConsumerByTopics:
                     kind="recheck",
                     cohort=cohort,
                     student=student,
-                    author=_AUTHOR,
+                    author=AUTHOR,
                     issued_at=now,
                     expires_at=now + _COMMAND_LIFE,
                 )
