@@ -147,6 +147,10 @@ def test_dictionary_of_objects(owner: oracledb.Connection) -> None:
     ]
     assert rows(owner, "select constraint_type from user_constraints where constraint_name = 'INS_U'") == [("U",)]
     assert value(owner, "select count(*) from grp") == 1
+    run(owner, "create index ins_up on ins_groupe (upper(cod_gpe))")
+    assert rows(owner, "select column_expression from all_ind_expressions where table_name = 'INS_GROUPE'") == [
+        ("UPPER(COD_GPE)",)
+    ]
     run(owner, "drop index ins_mod")
     assert rows(owner, "select 1 from user_indexes where index_name = 'INS_MOD'") == []
 

@@ -29,6 +29,7 @@ _FAMILIES: dict[str, tuple[Columns, Callable[[Database], Rows]]] = {
     "DB_LINKS": (objects.DB_LINKS, objects.nothing),
     "INDEXES": (objects.INDEXES, objects.indexes),
     "IND_COLUMNS": (objects.IND_COLUMNS, objects.index_columns),
+    "IND_EXPRESSIONS": (objects.IND_EXPRESSIONS, objects.index_expressions),
     "SEQUENCES": (objects.SEQUENCES, objects.sequences),
     "SYNONYMS": (objects.SYNONYMS, objects.synonyms),
     "CONSTRAINTS": (objects.CONSTRAINTS, objects.constraints),
@@ -96,7 +97,7 @@ def view(database: Database, name: str, user: str) -> View | None:
     if prefix == "DBA" and not _may_read(database, name, user):
         return None
     rows = family(database)
-    owner = "INDEX_OWNER" if suffix == "IND_COLUMNS" else "SEQUENCE_OWNER" if suffix == "SEQUENCES" else "OWNER"
+    owner = "INDEX_OWNER" if suffix.startswith("IND_") else "SEQUENCE_OWNER" if suffix == "SEQUENCES" else "OWNER"
     if prefix == "USER":
         rows = [row for row in rows if row[owner] == user]
     elif prefix == "ALL":

@@ -28,6 +28,7 @@ INDEXES = "OWNER INDEX_NAME INDEX_TYPE TABLE_OWNER TABLE_NAME TABLE_TYPE UNIQUEN
 IND_COLUMNS = (
     "INDEX_OWNER INDEX_NAME TABLE_OWNER TABLE_NAME COLUMN_NAME COLUMN_POSITION# COLUMN_LENGTH# CHAR_LENGTH# DESCEND"
 )
+IND_EXPRESSIONS = "INDEX_OWNER INDEX_NAME TABLE_OWNER TABLE_NAME COLUMN_EXPRESSION COLUMN_POSITION#"
 SEQUENCES = (
     "SEQUENCE_OWNER SEQUENCE_NAME MIN_VALUE# MAX_VALUE# INCREMENT_BY# CYCLE_FLAG ORDER_FLAG CACHE_SIZE# LAST_NUMBER#"
 )
@@ -171,6 +172,23 @@ def index_columns(database: Database) -> Rows:
                 }
             )
     return out
+
+
+def index_expressions(database: Database) -> Rows:
+    return [
+        {
+            "INDEX_OWNER": index.owner,
+            "INDEX_NAME": index.name,
+            "TABLE_OWNER": index.table[0],
+            "TABLE_NAME": index.table[1],
+            "COLUMN_EXPRESSION": column,
+            "COLUMN_POSITION": position,
+            "X$ON": index.table,
+        }
+        for _, index in sorted(database.catalog.indexes.items())
+        for position, column in enumerate(index.columns, 1)
+        if not column.isidentifier()
+    ]
 
 
 def sequences(database: Database) -> Rows:
