@@ -105,12 +105,12 @@ class OracleMessage(Entry):
     )
     COLUMN_UNINDEXED = (
         "CS2030",
-        'No index of {table} begins with {column}, which hint "{hint}" of source "{source}" looks for at every poll.',
+        'No index of {table} begins with {column}, which the {hint} query of source "{source}" looks for at every poll.',
         "Have the DBA create one: CREATE INDEX ... ON {table} ({column})",
     )
     INDEX_UNKNOWN = (
         "CS2031",
-        'Whether an index serves {column} in hint "{hint}" of source "{source}" cannot be told: {reason}.',
+        'Whether an index serves {column} in the {hint} query of source "{source}" cannot be told: {reason}.',
         "Look at the plan of the query, or ask the DBA.",
     )
     CLOCK_SKEWED = (

@@ -140,10 +140,16 @@ class OracleSource:
 
     def sample(self, rows: int) -> list[Row]:
         """At most so many rows, whichever come first."""
+        return [row for batch in self.some(rows) for row in batch]
+
+    def some(self, rows: int) -> Iterator[list[Row]]:
+        """Batches of at most so many rows, whichever come first, in a session of its own."""
         self.student_type()
         sql = statements.sample(self._origin, self.mapping.columns, rows)
-        found = self.session.rows("membership", sql)
-        return [dict(zip(self.mapping.columns, row, strict=True)) for row in found]
+        timeout = self.settings.snapshot_timeout.total_seconds()
+        session = Session(self.name, self.settings, self._clock, timeout_s=timeout)
+        for batch in session.stream("membership", sql):
+            yield [dict(zip(self.mapping.columns, row, strict=True)) for row in batch]
 
     def close(self) -> None:
         self.session.close()
