@@ -156,6 +156,7 @@ class _Draft:
         self._now, self._sibling_wait = now, sibling_wait
         self._additions: dict[tuple[str, int, int], list[tuple[str, int]]] = {}
         self._removals: list[Removal] = []
+        self._leaving: set[tuple[int, int]] = set()
         self._findings: list[Finding] = []
         self._unread: set[str] = set()
         self._unasked: set[str] = set()
@@ -235,6 +236,9 @@ class _Draft:
                 return self._find(entry, EntryStatus.HELD, Reason.SIBLINGS)
             self._waiting.add((entry.cohort, entry.student))
             return None
+        if (cohort_id, user_id) in self._leaving:
+            return self._find(entry, EntryStatus.SETTLED, Reason.OTHER_KEY)  # one removal is enough for a user
+        self._leaving.add((cohort_id, user_id))
         self._removals.append(
             Removal(entry.cohort, cohort_id, user_id, entry.student, entry.desired_revision, released)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,6 @@ from consumers.moodle.resolution import UNKNOWN, Found, Resolution
 from consumers.moodle.values import Category, Cohort, CohortMatches, Members, System
 from consumers.moodle.writing import Added, NewCohort
 from tests.simulation.threads import Job, Timeline
-
 
 T = TypeVar("T")
 
@@ -203,10 +203,8 @@ class FakeMoodle:
         """The answer is lost; the call is carried out now, late, or never."""
 
         def happen() -> None:
-            try:
+            with contextlib.suppress(MoodleError):  # rolled back, and nobody hears of it
                 effect()
-            except MoodleError:
-                pass  # rolled back, and nobody hears of it
 
         how = self.rng.choice(("never", "before", "late"))
         if how != "never":
