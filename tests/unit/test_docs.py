@@ -135,7 +135,7 @@ def written_commands(page: Path) -> list[list[str]]:
                 found += commands_of(line)
     for code in inline_code(text):
         # The report in Moodle has a name that begins like the program.
-        if code != "cohortstream users" and "…" not in code and "COMMAND" not in code:
+        if code.startswith("cohortstream ") and not re.search("users$|…|COMMAND", code):
             # A command's name alone stands for the command.
             found += [words for words in commands_of(code) if len(words) != 1 or words[0] not in COMMANDS]
     return found
