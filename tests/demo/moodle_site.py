@@ -111,7 +111,11 @@ class MoodleSite:
             if row["target"] == "cohort_member"
         ]
 
+    def calls(self, *functions: str) -> int:
+        """How many calls of these functions have been made so far."""
+        made = self.control("counters")["calls"]
+        return sum(made.get(function, 0) for function in functions)
+
     def write_calls(self) -> int:
         """How many calls that change cohorts or memberships have been made so far."""
-        calls = self.control("counters")["calls"]
-        return sum(calls.get(f"core_cohort_{name}", 0) for name in _WRITES)
+        return self.calls(*(f"core_cohort_{name}" for name in _WRITES))
