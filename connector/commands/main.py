@@ -16,6 +16,8 @@ from connector.runtime.messages.translation import translation_for
 
 COMMANDS = (
     "config",
+    "check",
+    "preview",
     "poll",
     "consume",
     "run",
