@@ -7,22 +7,18 @@ order. Should the demo be killed outright, the kernel tells each of them (``PR_S
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import re
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.demo.waiting import wait_until
-
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+from tests.standins.tether import tether
 
 
 class ChildFailed(Exception):
@@ -71,7 +67,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"} | self.environment,
                 start_new_session=True,
-                preexec_fn=_tether(self.orphan_signal),  # noqa: PLW1509 -- two system calls, no locks
+                preexec_fn=tether(self.orphan_signal),  # noqa: PLW1509 -- two system calls, no locks
             )
 
     def stop(self) -> int | None:
@@ -207,16 +203,3 @@ def terminate_as_interrupt() -> None:
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
-
-
-def _tether(number: signal.Signals) -> Callable[[], None] | None:
-    if _LIBC is None:
-        return None
-    libc, parent = _LIBC, os.getpid()
-
-    def tie() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-        if os.getppid() != parent:  # it died in between
-            os.kill(os.getpid(), number)
-
-    return tie

