@@ -96,7 +96,7 @@ def assemble(
         ledger=ledger,
         backlog=Backlog(),
         crew=Crew(around.executor, around.aside, settings.calls_at_once + 1),
-        pause=Pause(around.clock),
+        pause=Pause(around.clock, settings.fault_retry.total_seconds()),
         roll=Roll(around.clock),
         lease=LeaseTerm(around.clock, LEASE),
         witness=Witness(Labelled(around.metrics, sink=sink), around.tracer, around.pseudonym),

@@ -132,7 +132,9 @@ class Consumer:
     def commit(self, clean: frozenset[int] = frozenset()) -> bool:
         """Commit the ledger; the lease runs anew when it has succeeded."""
         began = self._desk.clock.monotonic()
-        if not self._desk.ledger.commit(self._now(), clean):
+        whole = self._desk.ledger.commit(self._now(), clean)
+        self._desk.witness.committed(self._desk.clock.monotonic() - began, whole=whole)
+        if not whole:
             return False
         self._desk.lease.renew(began)
         self._committed_at = self._desk.clock.monotonic()

@@ -11,8 +11,6 @@ from consumers.moodle.errors import Halted, MoodleError, OutcomeUnknown, Unavail
 
 _FIRST = 1.0
 _LONGEST = 60.0
-_HALTED = 30.0
-"""Seconds between trials when a person has to act; short enough that their success shows at once."""
 _AT_MOST = 600.0
 """Seconds that Moodle itself may ask to be left alone."""
 
@@ -20,8 +18,9 @@ _AT_MOST = 600.0
 class Pause:
     """Knows the standing fault and when to try again."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, halted_wait: float) -> None:
+        """``halted_wait``: seconds between trials when a person has to act."""
+        self._clock, self._halted_wait = clock, halted_wait
         self._until = 0.0
         self._failures = 0
         self.cause: Message | None = None
@@ -45,7 +44,7 @@ class Pause:
     def failed(self, error: MoodleError) -> None:
         """A call failed for a reason that is not its rows'."""
         self._failures += 1
-        backoff = _HALTED if isinstance(error, Halted) else min(_FIRST * 2 ** (self._failures - 1), _LONGEST)
+        backoff = self._halted_wait if isinstance(error, Halted) else min(_FIRST * 2 ** (self._failures - 1), _LONGEST)
         self._until = self._clock.monotonic() + min(max(error.fault.retry_after or 0.0, backoff), _AT_MOST)
         self.cause = error.message
 

@@ -69,6 +69,10 @@ class SinkSettings(Section):
     cohort_retry: Duration = timedelta(seconds=60)
     """How often a cohort that cannot be made (category missing, refused) is tried again."""
 
+    fault_retry: Duration = timedelta(seconds=30)
+    """How often Moodle is tried again while a person has to act (token revoked, right missing); other faults are tried
+    again sooner. One call each time."""
+
     parked_retry: Duration = timedelta(seconds=10)
     """How often the directory is asked about students without an account. It decides itself how often it really looks,
     see ``students.look_again``."""

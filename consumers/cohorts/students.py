@@ -12,6 +12,7 @@ from itertools import islice
 from connector.runtime.messages import Message
 from consumers.cohorts import transitions
 from consumers.cohorts.desk import Desk
+from consumers.cohorts.pause import concerns_site
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.roll import AccountSource
 from consumers.moodle.errors import MoodleError
@@ -100,9 +101,10 @@ class Students:
         self._desk.crew.start(name, job, answered, aside=True)
 
     def _failed(self, error: MoodleError) -> None:
-        self.fault = error.message
         self._not_before = self._desk.clock.now() + _AFTER_FAULT
         self._desk.heard(error, 0)
+        if not concerns_site(error):  # the site's faults are told by the pause
+            self.fault = error.message
 
     def _resolved(self, answers: Answers) -> None:
         assert not isinstance(answers, MoodleError)

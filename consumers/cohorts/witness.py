@@ -89,6 +89,11 @@ class Witness:
         """Nothing is to be done for it."""
         self._contexts.pop(key, None)
 
+    def committed(self, seconds: float, *, whole: bool) -> None:
+        """A transaction ended."""
+        self._metrics.count(Count.TRANSACTIONS, role="consume", outcome="committed" if whole else "aborted")
+        self._metrics.observe(Histogram.TRANSACTION_DURATION, seconds, role="consume")
+
     def created(self, cohorts: int) -> None:
         self._metrics.count(Count.COHORTS_CREATED, cohorts)
 

@@ -122,6 +122,7 @@ class World:
                 "recheck_window": "0s",
                 "parked_retry": "100ms",
                 "cohort_retry": "200ms",
+                "fault_retry": "500ms",
                 **settings,
             }
         )

@@ -51,7 +51,7 @@ def test_an_account_that_was_not_asked_for_yet_is_asked_for() -> None:
     """Until the directory has answered, nothing is decided."""
     plan = plan_of(Book.of(entry()))
 
-    assert (plan.unasked, plan.additions, plan.findings) == ({"s1"}, (), ())
+    assert plan == Plan(unasked=frozenset({"s1"}))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_removal_waits_for_keys_that_are_not_resolved() -> None:
     book = Book.of(leaver(), entry(student="s2"))
     plan = plan_of(book, {"A": {1}}, [book.entries["A", "s1"]])
 
-    assert (plan.unasked, plan.removals) == ({"s2"}, ())
+    assert plan == Plan(unasked=frozenset({"s2"}))
 
 
 def test_a_removal_goes_by_the_recorded_account() -> None:
