@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import tenacity
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # exported, but not by name
 
@@ -13,6 +14,7 @@ from connector.runtime.kafka.errors import TopicFault, translate
 from connector.runtime.messages import KafkaMessage, message
 
 _DAY = 86_400_000
+_KNOWN_WITHIN_S = 15.0
 _COMPACT = {
     "cleanup.policy": "compact",
     # Superseded records hold personal data; they are gone within a week, and tombstones are kept as long, so that a
@@ -120,6 +122,8 @@ def ensure(connection: Connection, wanted: Iterable[TopicSpec]) -> None:
         names = ", ".join(spec.name for spec in missing)
         raise TopicFault(message(KafkaMessage.TOPIC_MISSING, topics=names))
     _create(connection, missing)
+    for spec in missing:
+        _await(connection, spec.name)
     for spec in specs:
         count, expected = found.get(spec.name), _partitions(connection, spec)
         if count is not None and count != expected:
@@ -154,6 +158,17 @@ def creation_commands(settings_bootstrap: str, specs: Iterable[TopicSpec], parti
         + " ".join(f"--config {key}={value}" for key, value in spec.settings.items())
         for spec in specs
     ]
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(TopicFault),
+    stop=tenacity.stop_after_delay(_KNOWN_WITHIN_S),
+    wait=tenacity.wait_random(0.05, 0.2),
+    reraise=True,
+)
+def _await(connection: Connection, name: str) -> None:
+    """Brokers learn of a topic that was just made one after the other."""
+    topic_id(connection, name)
 
 
 def _partitions(connection: Connection, spec: TopicSpec) -> int:
