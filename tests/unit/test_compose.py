@@ -15,17 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
-from connector.runtime.kafka.settings import KafkaSettings, RegistrySettings
-from connector.runtime.settings import Section
-from connector.runtime.telemetry.settings import TelemetrySettings
-from connector.source.settings import SourceSettings
-from consumers.moodle.settings import DirectorySettings, MoodleSettings
+from connector.commands.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
-PRODUCT = ("poll", "consume", "reconcile")
+PRODUCT = ("poll", "consume")
 """The roles that run all the time."""
 SETTINGS = tomllib.loads((ROOT / "deploy/cohortstream.toml").read_text(encoding="utf-8"))
 
@@ -140,12 +136,13 @@ def test_product_roles_differ_by_command_only(name: str) -> None:
 
 def test_roles_reach_only_their_own_ends() -> None:
     """The poller has no way to Moodle and no token; consumer and reconciler have none to Oracle and no password of it."""
-    token = {name for name in PRODUCT if any("moodle-token" in mount for mount in SERVICES[name]["volumes"])}
-    password = {name for name in PRODUCT if "oracle_reader_password" in SERVICES[name]["secrets"]}
+    roles = (*PRODUCT, "reconcile")
+    token = {name for name in roles if any("moodle-token" in mount for mount in SERVICES[name]["volumes"])}
+    password = {name for name in roles if "oracle_reader_password" in SERVICES[name]["secrets"]}
 
     assert not networks("poll") & networks("moodle")
     assert not (networks("consume") | networks("reconcile")) & networks("oracle")
-    assert all(networks(name) & networks("kafka") for name in PRODUCT)
+    assert all(networks(name) & networks("kafka") for name in roles)
     assert token == {"consume", "reconcile"}
     assert password == {"poll"}
 
@@ -210,36 +207,27 @@ def test_no_password_stands_in_the_file() -> None:
 
 
 def test_settings_are_accepted() -> None:
-    """The settings file of the containers is one that the product takes, section by section."""
-    sections: dict[str, type[Section]] = {
-        "kafka": KafkaSettings,
-        "registry": RegistrySettings,
-        "moodle": MoodleSettings,
-        "directory": DirectorySettings,
-        "telemetry": TelemetrySettings,
-    }
+    """The settings file of the containers is one that the product takes."""
+    settings, _ = load_settings(ROOT / "deploy/cohortstream.toml", {})
 
-    for name, section in sections.items():
-        section.model_validate(SETTINGS[name])
-    for source in SETTINGS["sources"].values():
-        SourceSettings.model_validate(source)
-    assert set(SETTINGS) == {"sources", *sections}
+    assert list(settings.sources) == ["sis"]
+    assert list(settings.sinks) == ["moodle"]
 
 
 def test_settings_name_what_the_containers_offer() -> None:
     """Addresses and secret files in the settings are those of the compose file."""
     source = SETTINGS["sources"]["sis"]
     moodle = SERVICES["moodle"]
-    host = SETTINGS["moodle"]["url"].removeprefix("http://").split(":")[0]
+    host = SETTINGS["sinks"]["moodle"]["moodle"]["url"].removeprefix("http://").split(":")[0]
 
     assert source["dsn"].split(":")[0] in SERVICES
     assert SETTINGS["kafka"]["bootstrap_servers"] in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
-    assert SETTINGS["registry"]["url"].split("/")[2].split(":")[0] in SERVICES
+    assert SETTINGS["schema_registry"]["url"].split("/")[2].split(":")[0] in SERVICES
     assert SETTINGS["telemetry"]["otlp_endpoint"].split("/")[2].split(":")[0] in SERVICES
-    assert SETTINGS["moodle"]["url"] == moodle["environment"]["SITE_URL"]
+    assert SETTINGS["sinks"]["moodle"]["moodle"]["url"] == moodle["environment"]["SITE_URL"]
     assert host in moodle["networks"]["sink"]["aliases"]
     assert Path(source["password"]["file"]).name in SERVICES["poll"]["secrets"]
-    assert f"--token-file={SETTINGS['moodle']['token']['file']}" in read("deploy/moodle/set_up.sh")
+    assert f"--token-file={SETTINGS['sinks']['moodle']['moodle']['token']['file']}" in read("deploy/moodle/set_up.sh")
 
 
 def read(path: str) -> str:

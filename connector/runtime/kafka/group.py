@@ -19,6 +19,10 @@ CONNECTOR_GROUP = "cohortstream.connector"
 """The group in which connectors elect the one that works, and the transactional id of that one; the prefix is put
 before both."""
 
+_LONGEST_TURN_S = 3600.0
+"""Seconds between two polls after which the client itself gives the partition up. A first fetch of a snapshot may take
+long; a process that dies is noticed by its silence (``SESSION_TIMEOUT``), one that hangs by its health page."""
+
 _COMMON = {"session_timeout_ms": int(SESSION_TIMEOUT * 1000), "heartbeat_interval_ms": 1500}
 
 
@@ -28,7 +32,10 @@ class Elector:
     def __init__(self, connection: Connection, topic: str, group: str) -> None:
         self._holding = False
         self._consumer: Any = connection.consumer(
-            group_id=connection.name(group), auto_offset_reset="latest", **_COMMON
+            group_id=connection.name(group),
+            auto_offset_reset="latest",
+            max_poll_interval_ms=int(_LONGEST_TURN_S * 1000),
+            **_COMMON,
         )
         self._topic = topic
         self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._gone, on_lost=self._gone)

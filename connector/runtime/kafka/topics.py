@@ -155,9 +155,14 @@ def creation_commands(settings_bootstrap: str, specs: Iterable[TopicSpec], parti
     return [
         f"kafka-topics.sh --bootstrap-server {settings_bootstrap} --create --topic {spec.name} "
         f"--partitions {spec.partitions or partitions} --replication-factor {copies} "
-        + " ".join(f"--config {key}={value}" for key, value in spec.settings.items())
+        + " ".join(f"--config {key}={value}" for key, value in _settings(spec, copies).items())
         for spec in specs
     ]
+
+
+def _settings(spec: TopicSpec, copies: int) -> dict[str, str]:
+    """With as many copies as possible that must have a record before it is acknowledged, one being allowed to be away."""
+    return spec.settings | ({"min.insync.replicas": str(copies - 1)} if copies > 2 else {})
 
 
 @tenacity.retry(
@@ -181,7 +186,7 @@ def _create(connection: Connection, specs: list[TopicSpec]) -> None:
     copies = connection.settings.replication_factor
     admin = connection.admin()  # held until the answers are in: a collected client ends its requests
     made = admin.create_topics(
-        [NewTopic(spec.name, _partitions(connection, spec), copies, config=spec.settings) for spec in specs],
+        [NewTopic(spec.name, _partitions(connection, spec), copies, config=_settings(spec, copies)) for spec in specs],
         request_timeout=15.0,
     )
     for future in made.values():

@@ -21,7 +21,7 @@ class ConsumerMessage(Entry):
     REMOVALS_HELD = (
         "CS5003",
         "{count} removals are held, past the limit of {limit}.",
-        'See "cohortstream status", then release or undo them. Additions go on.',
+        'See them with "cohortstream held"; "cohortstream approve" lets a list pass. Additions go on.',
     )
     PAUSED = (
         "CS5004",
