@@ -34,8 +34,19 @@ class Alerts:
         self._next = now + _EVERY
         self._count(now)
 
-    def tell(self, about: str, message: Message, now: datetime) -> None:
-        """Raise an alert that only a person clears."""
+    def restore(self, standing: Iterable[Alert]) -> None:
+        """Alerts that an earlier process raised and may not have lived to clear; those of other sinks are passed over."""
+        for alert in standing:
+            entry = find(alert.code)
+            mine = alert.key.startswith(f"{self._sink}.") and alert.state is AlertState.RAISED
+            if mine and entry is not None and entry.placeholders == alert.parameters.keys():
+                about = alert.key.removeprefix(f"{self._sink}.")
+                self._told[about] = Message(entry, alert.parameters)
+                if about == "held" or about.startswith("parked."):
+                    self._counted[about] = int(alert.parameters["count"])
+
+    def tell(self, about: str, message: Message | None, now: datetime) -> None:
+        """Raise an alert that does not clear itself, or with None clear it."""
         self._say(about, message, now)
 
     def _count(self, now: datetime) -> None:

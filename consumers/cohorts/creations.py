@@ -38,10 +38,15 @@ class Creations:
         self._desk, self._reader, self._writer = desk, reader, writer
         self._next_try: dict[str, datetime] = {}
         self._missing: dict[str, None] = {}
+        self._gone: set[str] = set()
+        self.returned: set[str] = set()
+        """Cohorts that were gone from Moodle and are there again: what was settled in them has to be looked at."""
 
     def note(self, entry: CohortEntry) -> None:
         """An entry was written: it has to be worked off, or no longer."""
         self._missing.pop(entry.cohort, None)
+        if entry.reason == Reason.COHORT_GONE:
+            self._gone.add(entry.cohort)
         match entry.status:
             case EntryStatus.PENDING:
                 self._next_try[entry.cohort] = entry.since
@@ -56,6 +61,7 @@ class Creations:
         """Drop the cohorts that are no longer ours."""
         self._next_try = {cohort: moment for cohort, moment in self._next_try.items() if not lost(cohort)}
         self._missing = {cohort: None for cohort in self._missing if not lost(cohort)}
+        self._gone = {cohort for cohort in self._gone if not lost(cohort)}
 
     @property
     def waiting(self) -> int:
@@ -134,6 +140,8 @@ class Creations:
             self._next_try[entry.cohort] = now + _LOOK_AGAIN
         elif entry.state is not CohortState.PRESENT:
             self._settle(entry, None, "absent", now)
+        elif entry.reason == Reason.COHORT_GONE:
+            self._park(entry, Reason.COHORT_GONE, now)  # a person deleted it, so it is looked for but never made
         elif found.alike:
             self._park(entry, Reason.COLLIDING, now)
         else:
@@ -184,6 +192,9 @@ class Creations:
     def _settle(self, entry: CohortEntry, moodle_id: int | None, how: str, now: datetime) -> None:
         settled = transitions.settle_cohort(entry, moodle_id, now)
         self._desk.ledger.put_cohort(settled)
+        if moodle_id is not None and entry.cohort in self._gone:
+            self._gone.discard(entry.cohort)
+            self.returned.add(entry.cohort)
         self._note(settled, "created" if how == "created" else "outcome", now, answer=how)
 
     def _park(self, entry: CohortEntry, reason: Reason, now: datetime) -> None:

@@ -102,7 +102,7 @@ def judge_command(command: Command, now: datetime) -> Refusal | None:
         return Refusal(command, "expired")
     if not command.author.strip():
         return Refusal(command, "without_author")
-    if command.kind == "recheck":
+    if command.kind in ("recheck", "recreate"):
         return None
     if command.kind == "approve":
         whole = command.student is not None and command.revision is not None and command.hash

@@ -11,6 +11,7 @@ from connector.runtime.kafka.reading import Message
 from consumers.cohorts import transitions
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.fold import Folded, Received, fold, judge_command
+from consumers.cohorts.reasons import Reason
 from consumers.cohorts.rechecks import Rechecks
 from schemas.codec import Codec, Undecodable
 from schemas.keys import KeyFault, decode_key
@@ -159,6 +160,8 @@ class Intake:
             self._note(command, "command_refused", refusal.reason, now)
         elif command.kind == "recheck":
             self._rechecks.ask(command.cohort, command.student, now)
+        elif command.kind == "recreate":
+            self._recreate(command, now)
         else:
             self._approve(command, now)
 
@@ -170,6 +173,15 @@ class Intake:
             self._note(command, "command_refused", "changed_since", now)
             return
         self._desk.ledger.put(transitions.release(entry, now))
+        self._note(command, "approval", None, now)
+
+    def _recreate(self, command: Command, now: datetime) -> None:
+        """Make a cohort anew that a person had deleted in Moodle."""
+        entry = self._desk.ledger.cohort(command.cohort)
+        if entry is None or entry.reason != Reason.COHORT_GONE:
+            self._note(command, "command_refused", "not_gone", now)
+            return
+        self._desk.ledger.put_cohort(transitions.reopen_cohort(entry, now))
         self._note(command, "approval", None, now)
 
     def _note(self, command: Command, kind: str, reason: str | None, now: datetime) -> None:

@@ -163,6 +163,10 @@ class Consumer:
         for cohort in desk.gone:
             self._close_cohort(cohort, now)
         desk.gone.clear()
+        for cohort in self._creations.returned:
+            self._rechecks.ask(cohort, None, now)
+            self._alerts.tell(f"cohort_gone.{cohort}", None, now)
+        self._creations.returned.clear()
         if self._intake.overflowing:
             settings = desk.settings
             window = f"{settings.dead_letter_window.total_seconds():g} s"

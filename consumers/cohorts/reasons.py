@@ -47,5 +47,13 @@ COHORT_REASONS = frozenset(
 )
 """Reasons that a membership takes from its cohort, and is released from with it."""
 
-RETRIED = frozenset({Reason.CATEGORY_MISSING, Reason.COHORT_REFUSED, Reason.COHORT_FORBIDDEN, Reason.COHORT_DOUBLED})
+RETRIED = frozenset(
+    {
+        Reason.CATEGORY_MISSING,
+        Reason.COHORT_REFUSED,
+        Reason.COHORT_FORBIDDEN,
+        Reason.COHORT_DOUBLED,
+        Reason.COHORT_GONE,
+    }
+)
 """Reasons to park a cohort that a person mends in Moodle, so that it is tried again from time to time."""

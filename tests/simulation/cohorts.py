@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from connector.runtime.telemetry import MemoryMetrics, MemoryTracer, Pseudonym
-from consumers.cohorts.building import Assembled, Site, Surroundings, assemble
+from consumers.cohorts.building import LEASE, Assembled, Site, Surroundings, assemble
 from consumers.cohorts.settings import SinkSettings
 from consumers.cohorts.tenancy import Tenancy
 from schemas.keys import encode_key, partition_of
@@ -87,7 +87,9 @@ class Day:
         self.rng = random.Random(self.seed)
         self.timeline = Timeline()
         self.broker = Broker(self.timeline, PARTITIONS)
-        self.moodle = FakeMoodle(self.timeline, random.Random(self.seed + 1), on_removal=self._check_removal)
+        self.moodle = FakeMoodle(
+            self.timeline, random.Random(self.seed + 1), on_removal=self._check_removal, on_write=self._check_lease
+        )
         self.moodle.accounts = {student: 100 + n for n, student in enumerate(STUDENTS)} | {TWIN: 100}
         self._late_accounts = {student: self.moodle.accounts.pop(student) for student in STUDENTS[-3:]}
         self.running: list[Process] = []
@@ -193,7 +195,7 @@ class Day:
     def _start(self) -> None:
         self._born += 1
         name = f"process {self._born}"
-        threads = Threads(self.timeline)
+        threads = Threads(name)
         site = Site(ReadingHalf(self.moodle), self.moodle, self.moodle, 1000)
         around = Surroundings(self.timeline, threads, threads, MemoryMetrics(), MemoryTracer(), Pseudonym(b"k"))
         log = TransactionLog(self.broker, name, lambda _place: self._dangerous(name))
@@ -284,6 +286,11 @@ class Day:
             for sibling in word.siblings if word is not None and word.state is Presence.ABSENT else ():
                 entered = user in self.moodle.of(sibling) or not self._present(sibling, key)
                 assert entered, f"{key} left {cohort} before entering {sibling}"
+
+    def _check_lease(self, process: str) -> None:
+        """A write is sent only shortly after a commit that proved the group's generation."""
+        silent = self.timeline.seconds - self.broker.committed[process]
+        assert silent <= LEASE, f"{process} sent a call {silent} s after its last commit"
 
     def _check_end(self) -> None:
         """Everything is as the source says, but for what the ledger names as held."""

@@ -34,6 +34,9 @@ class Broker:
     heard: dict[str, float] = field(default_factory=dict)
     """When each member last polled."""
 
+    committed: dict[str, float] = field(default_factory=dict)
+    """When each member last committed."""
+
     def append(
         self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Mapping[str, bytes] | None = None
     ) -> None:
@@ -145,6 +148,7 @@ class TransactionLog:
             topic = f"moodle.{outgoing.topic}"
             self._broker.append(topic, outgoing.partition, outgoing.key, CODEC.encode(topic, outgoing.record))
         self._broker.offsets |= dict(positions)
+        self._broker.committed[self._member] = self._broker.timeline.seconds
         self._danger("after a commit")
         return True
 

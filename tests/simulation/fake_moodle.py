@@ -52,6 +52,8 @@ class FakeMoodle:
     writes: int = 0
     on_removal: Callable[[str, int], None] = lambda _cohort, _user: None
     """Told of each removal as it is asked for."""
+    on_write: Callable[[str], None] = lambda _process: None
+    """Told of each write as it is sent, and by which process."""
     _busy: set[int] = field(default_factory=set)
 
     # What the consumer sees.
@@ -159,6 +161,7 @@ class FakeMoodle:
 
     def _write(self, cohorts: set[int], effect: Callable[[], T]) -> T:
         self.writes += 1
+        self.on_write(Job.current.job.owner)
         assert not cohorts & self._busy, "two calls about one cohort at the same time"
         drawn = self.rng.random()
         if drawn < self.chances.unavailable:

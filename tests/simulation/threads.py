@@ -57,7 +57,8 @@ class Job:
 
     current = threading.local()
 
-    def __init__(self, fn: Callable[[], Any], future: Future[Any]) -> None:
+    def __init__(self, fn: Callable[[], Any], future: Future[Any], owner: str) -> None:
+        self.owner = owner
         self._fn, self._future = fn, future
         self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
         self.killed = False
@@ -100,13 +101,13 @@ class Job:
 class Threads:
     """An executor for one simulated process."""
 
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
         self.jobs: list[Job] = []
 
     def submit(self, fn: Callable[[], Any], /) -> Future[Any]:
         future: Future[Any] = Future()
-        job = Job(fn, future)
+        job = Job(fn, future, self._owner)
         self.jobs = [*(one for one in self.jobs if not one._future.done()), job]
         job.resume()
         return future

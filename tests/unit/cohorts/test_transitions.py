@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from consumers.cohorts import transitions
+from consumers.cohorts.comparing import Rules, compare
 from consumers.cohorts.reasons import Reason
-from consumers.cohorts.rechecks import Rules, compare
 from schemas.records import CohortState, EntryStatus, LedgerEntry
 from tests.unit.cohorts.values import (
     ABSENT,

@@ -1,0 +1,54 @@
+"""A look at Moodle compared with the ledger. Pure: an entry and who is there give the entry that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from consumers.cohorts import transitions
+from consumers.cohorts.plan import Accounts
+from consumers.cohorts.reasons import Reason
+from schemas.records import EntryStatus, LedgerEntry, Presence
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When what is seen counts."""
+
+    now: datetime
+    removal_settle: timedelta
+    moodle_settle: timedelta
+
+
+def compare(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, rules: Rules) -> LedgerEntry:
+    """The entry after a look at the cohort's members; the same one when it agrees.
+
+    ========== ========= ============ ==========================================
+    desired    applied   Moodle shows becomes
+    ========== ========= ============ ==========================================
+    present    present   no           pending: added again
+    present    other     yes          settled: found, ours from now on
+    absent     absent    yes          due: removed after the settling time
+    absent     other     no           settled
+    any, in quarantine                unchanged before its time; then as Moodle shows
+    ========== ========= ============ ==========================================
+    """
+    over = rules.now - entry.since >= rules.moodle_settle
+    if entry.status is EntryStatus.QUARANTINED and not over:
+        return entry
+    quarantined = entry.status is EntryStatus.QUARANTINED
+    user_id = entry.user_id
+    # A removal goes by the account that was recorded; an addition that is still to come goes by the directory.
+    to_come = entry.desired is Presence.PRESENT and entry.applied is not Presence.PRESENT and not quarantined
+    if user_id is None or to_come:
+        account = accounts.account_of(entry.student)
+        user_id = account if isinstance(account, int) else user_id
+    if user_id is None or (entry.desired is Presence.UNKNOWN and not quarantined):
+        return entry
+    seen = Presence.PRESENT if user_id in members else Presence.ABSENT
+    if not quarantined and (entry.reason == Reason.OTHER_KEY or seen is entry.applied):
+        return entry
+    if to_come and seen is Presence.ABSENT:
+        return entry
+    return transitions.shown(entry, seen, user_id, rules.now, rules.removal_settle)
