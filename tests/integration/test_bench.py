@@ -1,0 +1,68 @@
+"""The harness of the benchmarks, on a tiny university and a Moodle that answers at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.bench.__main__ import tell
+from tests.bench.measure import Measure, middle
+from tests.bench.running import run
+from tests.bench.scenarios import SCENARIOS, chosen
+from tests.bench.stage import Options
+from tests.demo.narration import Narrator
+from tests.demo.university import Scale
+
+TINY = Scale(students=60, years=2, tutorials=1, practicals=1, courses=3, without_account=1)
+
+
+@pytest.mark.timeout(300)
+def test_all_measures_are_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every figure is printed as a line, and written as JSON, with both sides."""
+    options = Options(tmp_path / "bench", TINY, latency=False, rate=20, seconds=1)
+    file = tmp_path / "bench.json"
+
+    results = run(options, [], 1, Narrator(Console(quiet=True)))
+    tell(results, [file])
+
+    names = [name for scenario in SCENARIOS for name in scenario.names]
+    assert {} == results.failures
+    printed = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert names == [fields[0] for fields in printed]
+    assert {5} == {len(fields) for fields in printed}
+    written = json.loads(file.read_text(encoding="utf-8"))["measures"]
+    assert names == [measure["name"] for measure in written]
+    assert all(measure["ours"] > 0 for measure in written if measure["name"] != "replay writes")
+    assert 0 == next(measure["ours"] for measure in written if measure["name"] == "replay writes")
+
+
+def test_a_goal_that_is_not_met_is_marked() -> None:
+    """The line of such a measure ends so that it can be found."""
+    assert Measure("load", "s", 50.0, 40.0, 1.25).line == "load | 50 s | 40 s | 1.25 | ≤ 1.25"
+    assert Measure("load", "s", 51.0, 40.0, 1.25).line.endswith("NOT MET")
+
+
+def test_where_nothing_is_allowed_anything_is_too_much() -> None:
+    """A reference of zero is met by zero alone, and JSON has no infinity."""
+    allowed, broken = Measure("writes", "calls", 0, 0), Measure("writes", "calls", 1, 0)
+
+    assert (True, False) == (allowed.met, broken.met)
+    assert broken.plain["ratio"] is None
+
+
+def test_several_runs_are_told_by_their_medians() -> None:
+    """One disturbed run does not decide, and each can be seen."""
+    taken = [Measure("load", "s", ours, 40.0, 1.25) for ours in (45.0, 90.0, 44.0)]
+
+    assert 45.0 == middle(taken).ours
+    assert "90 / 40" in middle(taken).note
+
+
+def test_measures_are_chosen_by_the_beginning_of_their_name() -> None:
+    """Only the scenarios that take them are run; an unknown name is refused."""
+    assert [("freshness median", "freshness p99")] == list(chosen(["freshness"]).values())
+    with pytest.raises(ValueError, match="load, memory poll"):
+        chosen(["speed"])
