@@ -29,6 +29,7 @@ from schemas.records import CohortState, MembershipChanged, Suspect, Suspects
 _AT_ONCE = 100
 """Cases in one look: the rest of a statement's students are the witnesses."""
 _ALERT = "suspects"
+_TELL_EVERY_S = 2.0
 
 
 @dataclass
@@ -45,6 +46,8 @@ class SecondLook:
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
+        self._alarmed = True  # perhaps, from before
+        self._tell_at = 0.0
 
     def due(self) -> bool:
         """Whether there is something to look at, as far as can be told without asking the database."""
@@ -75,6 +78,11 @@ class SecondLook:
         self.tell()
         return decision
 
+    def keep_alert(self) -> None:
+        """While an alert stands, tell it anew when the list has changed without a second look."""
+        if self._alarmed and self._feed.clock.monotonic() >= self._tell_at:
+            self.tell()
+
     def tell(self) -> None:
         """Raise or clear the alert about withheld suspects."""
         feed = self._feed
@@ -82,7 +90,8 @@ class SecondLook:
         now = feed.guessed_now() or feed.clock.now()
         standing = feed.state.suspicions.standing(feed.name, now, (), feed.state.supported(feed.name))
         limit = limit_of(standing.memberships)
-        raised = bool(waiting) and standing.waiting + standing.confirmed > limit
+        self._tell_at = feed.clock.monotonic() + _TELL_EVERY_S
+        raised = self._alarmed = bool(waiting) and standing.waiting + standing.confirmed > limit
         parameters = {
             "source": feed.name,
             "waiting": str(standing.waiting),

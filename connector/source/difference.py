@@ -167,7 +167,10 @@ class _Student:
         """By what a row that is still there states that the membership has ended; None if none does."""
         if cohort in self._desired.inactive:
             return Cause.ROW_INACTIVE
-        rows = self._held[cohort].rows_of(self._seen.source)
+        held = self._held[cohort]
+        rows = held.rows_of(self._seen.source)
+        if (held.writer, held.fingerprint) != (self._seen.source, self._seen.fingerprint):
+            return None  # under other patterns the same row names another cohort without having moved
         # Every row that supported it must be seen elsewhere: one that is merely missing proves nothing.
         if rows and all(cohort not in self._desired.places.get(row, (cohort,)) for row in rows):
             return Cause.ROW_MOVED

@@ -43,6 +43,10 @@ class FollowUps:
                 self.names.append(cohort)
 
 
+class ClockFellBack(Exception):
+    """The database's clock is far behind: another copy, until a person says otherwise."""
+
+
 class Feed:
     """One source at work. Lives as long as this process is the elected one."""
 
@@ -72,8 +76,15 @@ class Feed:
     # --- time -------------------------------------------------------------------------------------------------------
 
     def now(self) -> datetime:
-        """The database's clock, asked now."""
+        """The database's clock, asked now.
+
+        Raises:
+            ClockFellBack: it is far behind what the checkpoint says.
+        """
         now = self.source.clock()
+        last = self.checkpoint.database_time
+        if last is not None and now < last - self.settings.clock_tolerance:
+            raise ClockFellBack
         self._read_clock = (now, self.clock.monotonic())
         return now
 
@@ -94,7 +105,8 @@ class Feed:
         """The checkpoint in which a hint has come further. It holds once it is published."""
         others = tuple(found for found in self.checkpoint.hints if found.hint != cursor.hint)
         hints = tuple(sorted((*others, cursor), key=lambda found: found.hint))
-        return replace(self.checkpoint, hints=hints, database_time=now)
+        last = self.checkpoint.database_time
+        return replace(self.checkpoint, hints=hints, database_time=now if last is None else max(now, last))
 
     def save(self, checkpoint: Checkpoint, interval: float = 0.0) -> None:
         """Take over a checkpoint from which nothing unpublished follows; write it, if none was written for

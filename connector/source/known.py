@@ -17,6 +17,10 @@ class Membership:
     """Sources that support it, sorted; at least one."""
     rows: tuple[SupportingRow, ...] = ()
     """Keys of the rows that support it, where a source's settings name a row key."""
+    writer: str = ""
+    """The source that wrote its last record."""
+    fingerprint: str = ""
+    """Of the settings under which that was written."""
 
     def rows_of(self, source: str) -> frozenset[str]:
         """Keys of this source's rows."""

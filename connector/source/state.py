@@ -49,7 +49,10 @@ class State:
         self._cohort_ids: dict[str, int] = {}
         self._cohorts: dict[str, CohortChanged] = {}
         self._student_ids: dict[str, int] = {}
-        self._support_ids = {s: i for i, s in store.execute("SELECT id, sources FROM supports")}
+        self._support_ids = {
+            (sources, writer, mark): number
+            for number, sources, writer, mark in store.execute("SELECT id, sources, writer, fingerprint FROM supports")
+        }
         self._supported: Counter[str] = Counter(dict(store.execute("SELECT source, memberships FROM supported")))
         facts = dict(store.execute("SELECT name, value FROM facts"))
         self.highest_revision = int(facts.get("highest", 0))
@@ -118,7 +121,7 @@ class State:
             rows = json.dumps([[r.source, r.row] for r in record.rows], ensure_ascii=False) if record.rows else None
             self._store.execute(
                 "INSERT OR REPLACE INTO memberships VALUES (?, ?, ?, ?)",
-                (student, cohort, self._support_id(after), rows),
+                (student, cohort, self._support_id(record), rows),
             )
         elif found:
             self._store.execute("DELETE FROM memberships WHERE student = ? AND cohort = ?", (student, cohort))
@@ -164,13 +167,15 @@ class State:
         suspects: dict[str, list[Suspects]] = {}
         named = set(cohorts)
         for chunk in chunks(students):
-            for student, cohort, sources, rows in self._store.execute(
-                "SELECT s.student, c.cohort, p.sources, m.rows FROM students s JOIN memberships m ON m.student = s.id "  # noqa: S608
+            for student, cohort, sources, rows, writer, mark in self._store.execute(
+                "SELECT s.student, c.cohort, p.sources, m.rows, p.writer, p.fingerprint FROM students s JOIN memberships m ON m.student = s.id "  # noqa: S608
                 f"JOIN cohorts c ON c.id = m.cohort JOIN supports p ON p.id = m.support WHERE s.student IN ({marks(chunk)})",
                 chunk,
             ):
                 support = tuple(SupportingRow(*row) for row in json.loads(rows)) if rows else ()
-                memberships.setdefault(student, {})[cohort] = Membership(tuple(json.loads(sources)), support)
+                memberships.setdefault(student, {})[cohort] = Membership(
+                    tuple(json.loads(sources)), support, writer, mark
+                )
                 named.add(cohort)
             for entry in self.suspicions.of(chunk):
                 suspects.setdefault(entry.student, []).append(entry)
@@ -242,7 +247,7 @@ class State:
 
     def supported_only_by(self, source: str, cohort: str) -> bool:
         """Whether no other source supports a membership of this cohort."""
-        others = [number for text, number in self._support_ids.items() if json.loads(text) != [source]]
+        others = [number for (text, _, _), number in self._support_ids.items() if json.loads(text) != [source]]
         found = self._store.execute(
             "SELECT 1 FROM memberships WHERE cohort = (SELECT id FROM cohorts WHERE cohort = ?) "  # noqa: S608
             f"AND support IN ({marks(others)}) LIMIT 1",
@@ -302,13 +307,20 @@ class State:
             )
         return self._id(self._cohort_ids, "cohorts", "cohort", cohort)
 
-    def _support_id(self, sources: Sequence[str]) -> int:
-        return self._id(self._support_ids, "supports", "sources", json.dumps(sorted(sources), ensure_ascii=False))
+    def _support_id(self, record: MembershipChanged) -> int:
+        """The number of a combination of sources, writer and fingerprint; there are few."""
+        key = (json.dumps(sorted(record.sources), ensure_ascii=False), record.source, record.fingerprint)
+        number = self._support_ids.get(key)
+        if number is None:
+            made = self._store.execute("INSERT INTO supports (sources, writer, fingerprint) VALUES (?, ?, ?)", key)
+            assert made.lastrowid is not None
+            number = self._support_ids[key] = made.lastrowid
+        return number
 
     def _id(self, cache: dict[str, int], table: str, column: str, text: str) -> int:
         number = cache.get(text)
         if number is None:
-            if len(cache) >= _CACHED and cache is not self._support_ids:
+            if len(cache) >= _CACHED:
                 cache.clear()
             select = f"SELECT id FROM {table} WHERE {column} = ?"  # noqa: S608 - names of our own tables
             found = self._store.execute(select, (text,)).fetchone()

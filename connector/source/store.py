@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -33,7 +32,8 @@ CREATE TABLE cohorts (
 );
 CREATE INDEX cohorts_loose ON cohorts (loose);
 CREATE TABLE students (id INTEGER PRIMARY KEY, student TEXT NOT NULL UNIQUE);
-CREATE TABLE supports (id INTEGER PRIMARY KEY, sources TEXT NOT NULL UNIQUE);
+CREATE TABLE supports (id INTEGER PRIMARY KEY, sources TEXT NOT NULL, writer TEXT NOT NULL, fingerprint TEXT NOT NULL,
+    UNIQUE (sources, writer, fingerprint));
 CREATE TABLE memberships (
     student INTEGER NOT NULL,
     cohort INTEGER NOT NULL,
@@ -72,30 +72,50 @@ CREATE TEMP TABLE seen (source TEXT NOT NULL, student TEXT NOT NULL, PRIMARY KEY
 
 
 def open_store(path: Path | None, identity: str) -> sqlite3.Connection:
-    """The tables, empty unless the file was made for the same ``identity`` (topics and their ids). None: in a temporary
-    file that goes with the connection.
+    """The tables, empty unless the file was made for the same ``identity`` (topics and their ids).
+
+    In a temporary file that goes with the connection if ``path`` is None, or while another process has the file: two
+    would spoil each other's positions.
     """
     if path is None:
         return _made("", identity)
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        found = sqlite3.connect(path, isolation_level=None)
-        _tune(found)
-        row = found.execute("SELECT value FROM facts WHERE name = 'identity'").fetchone()
-        if (
-            row is not None
-            and row[0] == _mark(identity)
-            and found.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
-        ):
-            _temporary(found)
-            return found
-        found.close()
-    except sqlite3.DatabaseError:
-        with suppress(UnboundLocalError, sqlite3.Error):
-            found.close()
+        found = _opened(path, identity)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        return _made("", identity)
+    if found is not None:
+        return found
     for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
         name.unlink(missing_ok=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
     return _made(str(path), identity)
+
+
+def _opened(path: Path, identity: str) -> sqlite3.Connection | None:
+    """The file as it is; None if it is damaged, or of something else.
+
+    Raises:
+        sqlite3.OperationalError: another process has it.
+    """
+    found = sqlite3.connect(path, isolation_level=None, timeout=0)
+    usable = False
+    try:
+        _tune(found)
+        row = found.execute("SELECT value FROM facts WHERE name = 'identity'").fetchone()
+        usable = row is not None and row[0] == _mark(identity)
+        usable = usable and found.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+        if usable:
+            _temporary(found)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise
+        usable = False
+    finally:
+        if not usable:
+            found.close()
+    return found if usable else None
 
 
 def _mark(identity: str) -> str:
@@ -103,7 +123,7 @@ def _mark(identity: str) -> str:
 
 
 def _made(path: str, identity: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=0)
     _tune(connection)
     connection.executescript(_TABLES)
     connection.execute("INSERT INTO facts VALUES ('identity', ?)", (_mark(identity),))
@@ -111,6 +131,7 @@ def _made(path: str, identity: str) -> sqlite3.Connection:
 
 
 def _tune(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")

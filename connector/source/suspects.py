@@ -76,18 +76,16 @@ def judge(cases: Collection[Case], students: Mapping[str, Desired], named: Colle
     """Decide by what one statement read: ``students`` has the students of the cases and as many other members of
     their cohorts as were read; ``named`` are cohorts that the cohort query lists.
     """
-    mentioned_by: dict[str, set[str]] = {}
-    for student, desired in students.items():
-        for cohort in desired.mentioned:
-            mentioned_by.setdefault(cohort, set()).add(student)
+    mentioned = {cohort for desired in students.values() for cohort in desired.mentioned}
     absent, rowless, undecided = set(), set(), set()
     for case in cases:
         desired = students[case.student]
         if case.cohort in desired.mentioned:
-            continue  # it is back, or a row states its end: the comparison has dealt with it
+            continue  # it is back, or a row states its end: the comparison has dealt with it. So whoever mentions the
+            # cohort of a case that goes on from here is somebody else.
         if desired.unknown:
             undecided.add(case)
-        elif mentioned_by.get(case.cohort, set()) - {case.student} or case.cohort in named:
+        elif case.cohort in mentioned or case.cohort in named:
             absent.add(case)
         else:
             rowless.add(case)

@@ -11,7 +11,7 @@ from connector.runtime.messages import Message, OracleMessage, message
 from connector.runtime.telemetry import Count, Gauge, Log
 from connector.source.budget import Budget
 from connector.source.confirming import SecondLook
-from connector.source.feed import Feed
+from connector.source.feed import ClockFellBack, Feed
 from connector.source.identity import Found, strangeness
 from connector.source.marks import SnapshotMarks
 from connector.source.polling import Hint, follow_up
@@ -82,6 +82,8 @@ class Worker:
             return
         try:
             self._work()
+        except ClockFellBack:
+            self._check_at = 0.0  # the next step looks what it is now, and blocks the source
         except KafkaFault:
             raise  # not this source's: the whole connector begins anew
         except OperationalError as fault:
@@ -107,6 +109,7 @@ class Worker:
                     hint.step()
             if not follow_up(self.feed) and self.second_look.due():
                 self.second_look.step()
+            self.second_look.keep_alert()
         spent = self.feed.source.busy - busy
         self.feed.metrics.count(Count.SOURCE_TIME, spent, source=self.feed.name)
         self._budget.spend(spent, clock.monotonic())
@@ -114,7 +117,7 @@ class Worker:
     def _check(self) -> None:
         """Whether this is the source that the checkpoint speaks of. Until a person accepts another, nothing is read."""
         feed = self.feed
-        found = Found(feed.fingerprint, feed.source.identity(), feed.now())
+        found = Found(feed.fingerprint, feed.source.identity(), feed.source.clock())
         reasons = strangeness(feed.checkpoint, found, feed.settings.clock_tolerance)
         code, parameters = OracleMessage.BLOCKED, {}
         if reasons:
@@ -167,6 +170,7 @@ class Worker:
         if isinstance(fault, Unavailable) and fault.retry_after is not None:
             self._pause = max(self._pause, fault.retry_after.total_seconds())
         self._resume_at = now + self._pause
+        self._check_at = 0.0  # after a failover it may be another database
         feed.source.refresh()
         outcome = "refused" if halted else "unavailable"
         for hint in self._hints:

@@ -1,0 +1,170 @@
+"""What to read next, and what of it needs a look."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.source.hints import HintRow, Safety
+from connector.source.hints.memory import Memory
+from connector.source.hints.timestamp import Inputs, next_range, parse, text
+from connector.source.hints.zones import Grain, TimeColumn, wall, wall_floor
+
+NOW = datetime(2026, 9, 1, 8, tzinfo=UTC)
+OVERLAP = timedelta(minutes=10)
+PARIS = ZoneInfo("Europe/Paris")
+seconds = st.integers(0, 5000).map(lambda n: timedelta(seconds=n))
+
+
+def at(minutes: float) -> datetime:
+    return NOW + timedelta(minutes=minutes)
+
+
+def test_a_full_read_covers_the_overlap_before_the_last_one() -> None:
+    """It begins at the cursor, which then stands an overlap behind the clock."""
+    found = next_range(Inputs(NOW, at(-11), OVERLAP, full=True, previous=at(-1)))
+
+    assert (at(-11), at(-10), Safety.ASSUMED) == (found.low, found.cursor, found.safety)
+
+
+def test_a_quick_read_moves_no_cursor() -> None:
+    """It looks at the newest stamps, and never behind the cursor."""
+    quick = next_range(Inputs(NOW, at(-11), OVERLAP, full=False, previous=at(-0.1)))
+    short = next_range(Inputs(NOW, at(-0.01), timedelta(), full=False, previous=at(-1)))
+
+    assert (NOW - timedelta(seconds=11), None) == (quick.low, quick.cursor)
+    assert at(-0.01) == short.low
+
+
+def test_an_open_transaction_holds_the_cursor_back() -> None:
+    """For as long as it is open, however long the overlap is; the reason says so."""
+    found = next_range(Inputs(NOW, at(-130), OVERLAP, full=True, oldest_change=at(-120), sees_transactions=True))
+
+    assert found.cursor is not None
+    assert (at(-130), True) == (found.low, found.cursor < at(-120))
+    assert "transaction" in found.reason
+
+
+def test_a_clock_that_went_back_is_followed() -> None:
+    """What it stamps now lies behind the cursor, and is read all the same."""
+    found = next_range(Inputs(at(-4), at(-10), OVERLAP, full=True, previous=NOW))
+
+    assert (at(-14), at(-14)) == (found.low, found.cursor)
+
+
+@given(st.lists(seconds, min_size=1, max_size=8), seconds, seconds)
+def test_no_commit_within_the_overlap_escapes(gaps: list[timedelta], stamped: timedelta, open_for: timedelta) -> None:
+    """Full reads at any times: a row that is open for no longer than the overlap is covered by a read after its commit."""
+    overlap = timedelta(seconds=600)
+    committed = stamped + min(open_for, overlap)
+    cursor, now, found = None, NOW, False
+    for gap in [timedelta(), *gaps, timedelta(seconds=20_000)]:
+        now += gap
+        planned = next_range(Inputs(now, cursor, overlap, full=True))
+        found |= NOW + committed <= now and planned.low <= NOW + stamped
+        cursor = planned.cursor
+
+    assert found or committed > sum(gaps, timedelta()) + timedelta(seconds=20_000)
+
+
+def test_a_cursor_survives_its_checkpoint() -> None:
+    """To the microsecond."""
+    moment = NOW + timedelta(microseconds=1)
+
+    assert (moment, None) == (parse(text(moment)), parse(None))
+
+
+@pytest.mark.parametrize(
+    ("moment", "floor"),
+    [
+        ("2026-10-24T23:30:00", "2026-10-25T01:30:00"),  # an hour and a half before the clock goes back
+        ("2026-10-25T00:30:00", "2026-10-25T02:00:00"),  # 02:30 summer time: 02:00 will be shown again
+        ("2026-10-25T01:10:00", "2026-10-25T02:10:00"),  # 02:10 winter time
+        ("2026-03-29T00:59:59", "2026-03-29T01:59:59"),  # before the missing hour
+        ("2026-03-29T01:00:00", "2026-03-29T03:00:00"),
+    ],
+)
+def test_the_hour_that_comes_twice_is_read_whole(moment: str, floor: str) -> None:
+    """A bound is the least wall clock that is still to be shown."""
+    found = wall_floor(datetime.fromisoformat(moment).replace(tzinfo=UTC), PARIS)
+
+    assert datetime.fromisoformat(floor) == found
+
+
+@given(
+    st.datetimes(datetime(2026, 10, 24, 20), datetime(2026, 10, 25, 6)),  # noqa: DTZ001 - made aware below
+    st.integers(0, 20_000),
+    st.sampled_from(["Europe/Paris", "America/New_York", "Australia/Lord_Howe", "UTC"]),
+)
+def test_no_later_wall_clock_is_below_the_bound(start: datetime, later: int, name: str) -> None:
+    """In any zone and hour."""
+    zone, moment = ZoneInfo(name), start.replace(tzinfo=UTC)
+
+    assert wall_floor(moment, zone) <= wall(moment + timedelta(seconds=later), zone)
+
+
+def test_columns_are_bounded_in_their_own_terms() -> None:
+    """A DATE has no fraction; a column that knows its zone is bounded in UTC."""
+    moment = datetime(2026, 9, 1, 8, 0, 0, 250_000, UTC)
+    bounds = [TimeColumn(grain, PARIS).bound(moment).isoformat() for grain in Grain]
+
+    assert ["2026-09-01T10:00:00", "2026-09-01T10:00:00.250000", "2026-09-01T08:00:00.250000"] == bounds
+
+
+def test_an_ambiguous_stamp_is_no_future_one() -> None:
+    """02:10 in the hour that comes twice: the first one until the second has come."""
+    column, shown = TimeColumn(Grain.TIMESTAMP, PARIS), datetime.fromisoformat("2026-10-25T02:10:00")
+    first, second = (datetime(2026, 10, 25, hour, 10, tzinfo=UTC) for hour in (0, 1))
+
+    assert (first, second) == (column.utc(shown, first), column.utc(shown, second))
+
+
+STAMP = datetime.fromisoformat("2026-09-01T08:00:00")
+
+
+def memory_of(*rows: HintRow, age: float = 0.5) -> Memory:
+    memory = Memory()
+    memory.looked_at(rows, STAMP + timedelta(seconds=age))
+    return memory
+
+
+def needs(memory: Memory, row: HintRow, age: float, leaving: datetime | None = None) -> bool:
+    return bool(memory.unseen([row], STAMP + timedelta(seconds=age), leaving))
+
+
+def test_what_was_looked_at_is_looked_at_again_at_growing_ages() -> None:
+    """Late commits hide behind stamps that were seen; the steady state costs little."""
+    row = HintRow("s", STAMP)
+    memory = memory_of(row)
+
+    assert [False, True] == [needs(memory, row, age) for age in (5.9, 6.0)]
+
+
+def test_the_last_read_that_covers_a_stamp_looks_again() -> None:
+    """Whatever is remembered."""
+    row = HintRow("s", STAMP)
+    memory = memory_of(row)
+
+    assert (False, True) == (needs(memory, row, 1, STAMP), needs(memory, row, 1, STAMP + timedelta(seconds=1)))
+
+
+def test_one_row_more_with_the_same_stamp_is_news() -> None:
+    """As is another student."""
+    memory = memory_of(HintRow("s", STAMP, 1))
+
+    assert needs(memory, HintRow("s", STAMP, 2), 1)
+    assert needs(memory, HintRow("t", STAMP, 1), 1)
+
+
+def test_the_memory_is_bounded() -> None:
+    """The oldest are forgotten, which costs a read."""
+    memory = Memory(limit=10)
+    memory.looked_at([HintRow(f"s{n}", STAMP) for n in range(100)], STAMP)
+    assert 10 == len(memory)
+    memory.forget_before(STAMP + timedelta(seconds=1))
+
+    assert 0 == len(memory)

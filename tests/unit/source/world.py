@@ -1,0 +1,358 @@
+"""A database, a log and a clock in memory, so that the real poller runs without any end, and time moves by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connector.runtime.errors import OperationalError
+from connector.runtime.kafka.topics import Topics
+from connector.runtime.telemetry import MemoryMetrics, MemoryTracer, Pseudonym
+from connector.source.feed import Feed
+from connector.source.hints import HintRow
+from connector.source.hints.zones import Grain, TimeColumn
+from connector.source.identity import fingerprint
+from connector.source.loop import Poller
+from connector.source.mapping import Row
+from connector.source.publisher import Publisher
+from connector.source.reading import OpenTransactions
+from connector.source.settings import SourceSettings
+from connector.source.state import State
+from connector.source.store import open_store
+from connector.source.working import Worker
+from schemas.codec import SingleObjectCodec
+from schemas.keys import decode_key
+from schemas.records import (
+    Alert,
+    CohortChanged,
+    DatabaseIdentity,
+    MembershipChanged,
+    Notification,
+    Presence,
+    Record,
+    Signal,
+)
+
+START = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
+CODEC = SingleObjectCodec()
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def settings(**changes: Any) -> SourceSettings:
+    """Settings of a source with the columns ID, STUDENT, GRP, TITLE, STATUS, STAMP; ``changes`` replace whole keys."""
+    plain: dict[str, Any] = {
+        "dsn": "db/x",
+        "user": "u",
+        "password": "p",
+        "share": 1.0,
+        "absence_settle": "60s",
+        "membership": {
+            "table": "ENROLMENTS",
+            "student": "{STUDENT}",
+            "row_key": "{ID}",
+            "active": [{"column": "STATUS", "values": ["E"]}],
+        },
+        "cohort": {"idnumber": "{GRP}", "name": "{TITLE}"},
+        "hints": [{"cursor": "STAMP", "overlap": "30s", "interval": "1s"}],
+    }
+    return SourceSettings.model_validate(plain | changes)
+
+
+class HandClock:
+    """Time that only ``sleep`` moves."""
+
+    def __init__(self) -> None:
+        self._now = START
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return (self._now - START).total_seconds()
+
+    def sleep(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """A row of the table."""
+
+    student: str | None
+    grp: str | None
+    status: str = "E"
+    title: str = "Group"
+    stamp: datetime = START
+
+    def row(self, number: int) -> Row:
+        return {
+            "ID": number,
+            "STUDENT": self.student,
+            "GRP": self.grp,
+            "TITLE": self.title,
+            "STATUS": self.status,
+            "STAMP": self.stamp,
+        }
+
+
+@dataclass
+class Database:
+    """A table under the clock. Uncommitted changes are invisible; each is stamped when it is made."""
+
+    clock: HandClock
+    rows: dict[int, Enrolment] = field(default_factory=dict)
+    pending: dict[int, Enrolment | None] = field(default_factory=dict)
+    skew: timedelta = timedelta()
+    fault: OperationalError | None = None
+    hidden: bool = False
+    """Whether a policy hides every row."""
+    grain: Grain = Grain.TIMESTAMP
+    name: str = "STUDENTS"
+    truths: list[list[str]] = field(default_factory=list)
+    busy: float = 0.0
+
+    def now(self) -> datetime:
+        return self.clock.now() + self.skew
+
+    def put(self, number: int, student: str | None, grp: str | None, *, commit: bool = True, **more: Any) -> None:
+        """Insert or replace a row."""
+        stamp = self.now().replace(microsecond=0) if self.grain is Grain.DATE else self.now()
+        self.pending[number] = Enrolment(student, grp, stamp=stamp, **more)
+        if commit:
+            self.commit()
+
+    def delete(self, number: int) -> None:
+        """A hard delete: no hint tells."""
+        self.pending[number] = None
+        self.commit()
+
+    def commit(self) -> None:
+        for number, row in self.pending.items():
+            if row is None:
+                self.rows.pop(number, None)
+            else:
+                self.rows[number] = row
+        self.pending.clear()
+
+    def truth_of(self) -> dict[str, set[str]]:
+        """Cohort → students, as the committed rows say."""
+        cohorts: dict[str, set[str]] = {}
+        for row in self.rows.values():
+            if row.student and row.grp and row.status == "E":
+                cohorts.setdefault(row.grp, set()).add(row.student)
+        return cohorts
+
+    # --- as the poller sees it --------------------------------------------------------------------------------------
+
+    def visible(self) -> list[tuple[int, Enrolment]]:
+        if self.fault is not None:
+            raise self.fault
+        return [] if self.hidden else sorted(self.rows.items())
+
+
+class FakeSource:
+    """The ``Source`` of a ``Database``."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @property
+    def busy(self) -> float:
+        return self.database.busy
+
+    def clock(self) -> datetime:
+        self.database.visible()
+        return self.database.now()
+
+    def identity(self) -> DatabaseIdentity:
+        self.database.visible()
+        return DatabaseIdentity(self.database.name, self.database.name, "PRIMARY")
+
+    def open_transactions(self) -> OpenTransactions:
+        return OpenTransactions(visible=False)
+
+    def cursor_column(self, hint: str) -> TimeColumn:
+        return TimeColumn(self.database.grain, ZoneInfo("UTC"))
+
+    def changed(self, hint: str, low: datetime) -> list[HintRow]:
+        found: dict[tuple[str, datetime], int] = {}
+        for _, row in self.database.visible():
+            stamp = row.stamp.replace(tzinfo=None)
+            if row.student is not None and stamp >= low:
+                found[row.student, stamp] = found.get((row.student, stamp), 0) + 1
+        return [HintRow(student, stamp, count) for (student, stamp), count in found.items()]
+
+    def truth(self, values: Sequence[str]) -> list[Row]:
+        assert len(values) <= 500
+        self.database.truths.append(list(values))
+        return [row.row(number) for number, row in self.database.visible() if row.student in values]
+
+    def students_of(self, cohort: tuple[object, ...]) -> list[str]:
+        return [row.student for _, row in self.database.visible() if (row.grp,) == cohort and row.student]
+
+    def cohorts(self) -> list[Row] | None:
+        return None
+
+    def snapshot(self) -> Iterator[list[Row]]:
+        rows = [row.row(number) for number, row in self.database.visible()]
+        rows.sort(key=lambda row: (row["STUDENT"] is None, str(row["STUDENT"]).encode()))
+        for start in range(0, len(rows), 3):
+            self.database.visible()  # may fail in the middle
+            yield rows[start : start + 3]
+
+    def refresh(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A record of the log."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes | None
+    headers: Mapping[str, bytes] | None
+
+
+class MemoryLog:
+    """Transactions in memory; ``failing`` makes the next commit fail."""
+
+    def __init__(self) -> None:
+        self.records: list[Written] = []
+        self.sizes: list[int] = []
+        self.failing: Exception | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[_Open]:
+        open_ = _Open([])
+        yield open_
+        failing, self.failing = self.failing, None
+        if failing is not None:
+            raise failing
+        self.records += open_.records
+        self.sizes.append(len(open_.records))
+
+
+@dataclass
+class _Open:
+    records: list[Written]
+
+    def put(
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes | None,
+        partition: int = 0,
+        headers: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self.records.append(Written(topic, partition, key, value, headers))
+
+
+class Site:
+    """A poller over databases by source name. ``restart`` makes a new process that restores from the log."""
+
+    def __init__(self, chunk_rows: int | None = None, **sources: SourceSettings) -> None:
+        self.clock = HandClock()
+        self.sources = sources or {"apogee": settings()}
+        self.databases = {name: Database(self.clock) for name in self.sources}
+        self.log, self.topics = MemoryLog(), Topics()
+        self.metrics, self.tracer = MemoryMetrics(), MemoryTracer()
+        self._signals: list[tuple[int, Signal]] = []
+        self._signal_count = 0
+        self.restart()
+
+    @property
+    def database(self) -> Database:
+        return next(iter(self.databases.values()))
+
+    def restart(self) -> None:
+        """Lose everything but the log, and restore."""
+        self.state = State(open_store(None, "test"))
+        with self.state.writing():
+            for written in self.log.records:
+                if written.topic in (self.topics.memberships, self.topics.checkpoints, self.topics.alerts):
+                    self.state.apply(decode_key(written.key), self._decoded(written))
+        self.publisher = Publisher(
+            self.log, CODEC, self.topics, 4, self.state, self.clock, self.metrics, self.tracer, Pseudonym(b"k" * 32)
+        )
+        workers = {}
+        for name, section in self.sources.items():
+            feed = Feed(
+                name,
+                section,
+                fingerprint(section),
+                FakeSource(self.databases.setdefault(name, Database(self.clock))),
+                self.state,
+                self.publisher,
+                self.clock,
+                self.metrics,
+                self.tracer,
+            )
+            workers[name] = Worker(feed)
+        self.poller = Poller(workers, self, self.publisher, self.state, self.clock)
+
+    def poll(self) -> Sequence[tuple[int, Signal]]:
+        """The inbox of the poller."""
+        found, self._signals = self._signals, []
+        return found
+
+    def signal(self, kind: str, **more: Any) -> str:
+        self._signal_count += 1
+        signal = Signal(f"{kind}{self._signal_count}", kind, "test", self.clock.now(), **more)
+        self._signals.append((self._signal_count, signal))
+        return signal.id
+
+    def run(self, seconds: float, step: float = 1.0) -> None:
+        """Let the poller turn while so much time passes."""
+        for _ in range(int(seconds / step)):
+            self.poller.run_once()
+            self.clock.sleep(step)
+
+    def _decoded(self, written: Written) -> Record | None:
+        return None if written.value is None else CODEC.decode(written.value)
+
+    def _of(self, topic: str) -> list[Record]:
+        found = (self._decoded(written) for written in self.log.records if written.topic == topic)
+        return [record for record in found if record is not None]
+
+    def published(self) -> list[MembershipChanged | CohortChanged]:
+        return [r for r in self._of(self.topics.memberships) if isinstance(r, MembershipChanged | CohortChanged)]
+
+    def changes(self) -> list[MembershipChanged]:
+        return [record for record in self.published() if isinstance(record, MembershipChanged)]
+
+    def members(self) -> dict[str, set[str]]:
+        """What the topic says: cohort → students; cohorts without members left out."""
+        cohorts: dict[str, set[str]] = {}
+        for record in self.changes():
+            students = cohorts.setdefault(record.cohort, set())
+            (students.add if record.state is Presence.PRESENT else students.discard)(record.student)
+        return {cohort: students for cohort, students in cohorts.items() if students}
+
+    def cohort(self, idnumber: str) -> CohortChanged:
+        """The last record of a cohort."""
+        return [r for r in self.published() if isinstance(r, CohortChanged) and r.cohort == idnumber][-1]
+
+    def causes(self, student: str) -> list[tuple[str, str, str]]:
+        """(cohort, state, cause) of the student's records."""
+        return [(r.cohort, r.state.value, r.cause) for r in self.changes() if r.student == student]
+
+    def notifications(self, signal_id: str) -> list[Notification]:
+        found = self._of(self.topics.notifications)
+        return [n for n in found if isinstance(n, Notification) and n.signal_id == signal_id]
+
+    def alerts(self) -> dict[str, Alert]:
+        return {alert.key: alert for alert in self._of(self.topics.alerts) if isinstance(alert, Alert)}
+
+
+def changed(row: Enrolment, **fields: Any) -> Enrolment:
+    """A row changed behind the cursor's back."""
+    return replace(row, **fields)
