@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from connector.runtime.messages import Message
+from connector.runtime.messages import Message, find
 from consumers.cohorts import messages
 from consumers.cohorts.desk import Desk
 from schemas.records import Alert, AlertState

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from connector.runtime.clock import Clock
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.group import SESSION_TIMEOUT
 from connector.runtime.kafka.producer import TransactionalProducer
+from connector.runtime.kafka.reading import BEGINNING, read_to_end
 from connector.runtime.kafka.topics import Topics, topic_id
 from connector.runtime.messages import Message
 from connector.runtime.telemetry import Labelled, Metrics, Pseudonym, Tracer
@@ -34,8 +36,8 @@ from consumers.cohorts.settings import SinkSettings
 from consumers.cohorts.students import Students
 from consumers.cohorts.tenancy import Tenancy
 from consumers.cohorts.witness import Witness
-from schemas.codec import Codec
-from schemas.records import CohortEntry, LedgerEntry
+from schemas.codec import Codec, Undecodable
+from schemas.records import Alert, CohortEntry, LedgerEntry
 
 LEASE = SESSION_TIMEOUT / 3
 """Seconds after a commit in which calls may be sent."""
@@ -153,6 +155,7 @@ class CohortConsumer:
         log = KafkaLog(self._producer, topics, codec, lambda: self._inbox.group)
         parts = assemble(sink, settings, site, around, codec, log, connection.settings.partitions, self.run)
         self._consumer, self._desk = parts.consumer, parts.desk
+        parts.consumer.restore_alerts(_standing_alerts(connection, topics.alerts, codec, around.clock))
         identity = topic_id(connection, topics.ledger)
         restorer = KafkaRestorer(connection, topics, codec, around.clock, settings.state_directory, identity)
         tenancy = Tenancy(
@@ -198,3 +201,15 @@ class CohortConsumer:
         self._desk.lease.end()
         self._desk.ledger.drop(self._desk.ledger.owned)
         self._inbox.close()
+
+
+def _standing_alerts(connection: Connection, topic: str, codec: Codec, clock: Clock) -> list[Alert]:
+    """The last word of every alert."""
+    found: dict[str, Alert] = {}
+    for batch in read_to_end(connection, topic, {0: BEGINNING}, clock):
+        for message in batch:
+            with suppress(Undecodable):  # of a release that is not ours: then it is not ours to clear
+                record = codec.decode(message.value or b"")
+                if isinstance(record, Alert):
+                    found[record.key] = record
+    return list(found.values())

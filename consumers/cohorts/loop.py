@@ -6,7 +6,7 @@ send. Calls run beside the loop, so that the next rows are decoded and planned w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -22,7 +22,7 @@ from consumers.cohorts.reasons import Reason
 from consumers.cohorts.rechecks import Rechecks
 from consumers.cohorts.removals import Removals
 from consumers.cohorts.students import Students
-from schemas.records import CohortEntry, EntryStatus, LedgerEntry
+from schemas.records import Alert, CohortEntry, EntryStatus, LedgerEntry
 
 _IDLE, _BUSY = 0.05, 0.01
 """Seconds to wait for records: with nothing under way, and while calls are under way."""
@@ -103,6 +103,10 @@ class Consumer:
             and not desk.ledger.dirty
         )
 
+    def restore_alerts(self, standing: Iterable[Alert]) -> None:
+        """What earlier processes raised, so that it can be cleared."""
+        self._alerts.restore(standing)
+
     def watch(self, entry: LedgerEntry | CohortEntry) -> None:
         """Hear of every entry that is written."""
         if isinstance(entry, LedgerEntry):
@@ -167,10 +171,11 @@ class Consumer:
             self._rechecks.ask(cohort, None, now)
             self._alerts.tell(f"cohort_gone.{cohort}", None, now)
         self._creations.returned.clear()
+        settings, flood = desk.settings, None
         if self._intake.overflowing:
-            settings = desk.settings
             window = f"{settings.dead_letter_window.total_seconds():g} s"
-            self._alerts.tell("deadletters", messages.dead_letters_overflow(settings.dead_letter_limit, window), now)
+            flood = messages.dead_letters_overflow(settings.dead_letter_limit, window)
+        self._alerts.tell("deadletters", flood, now)
         self._alerts.look(now, self._students.fault)
 
     def _offer(self, now: datetime) -> None:

@@ -54,6 +54,7 @@ class FakeMoodle:
     """Told of each removal as it is asked for."""
     on_write: Callable[[str], None] = lambda _process: None
     """Told of each write as it is sent, and by which process."""
+    _deleted_cohorts: set[int] = field(default_factory=set)
     _busy: set[int] = field(default_factory=set)
 
     # What the consumer sees.
@@ -110,10 +111,17 @@ class FakeMoodle:
 
     def make(self, idnumber: str) -> Cohort:
         """A cohort, by hand or by call."""
-        number = 2000 + len(self.cohorts)
+        number = max([1999, *self.members, *self._deleted_cohorts]) + 1
         self.cohorts[number] = idnumber
         self.members[number] = set()
         return Cohort(number, idnumber, idnumber, True)
+
+    def delete(self, idnumber: str) -> None:
+        """A person deletes a cohort; its number is not used again."""
+        number = self.number(idnumber)
+        assert number is not None
+        del self.cohorts[number], self.members[number]
+        self._deleted_cohorts.add(number)
 
     def number(self, cohort: str) -> int | None:
         return next((i for i, name in self.cohorts.items() if name == cohort), None)

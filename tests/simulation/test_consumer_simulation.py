@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 import pytest
 
-from schemas.records import EntryStatus, Presence
+from schemas.codec import SingleObjectCodec
+from schemas.keys import encode_key, partition_of
+from schemas.records import Command, EntryStatus, Presence
 from tests.simulation.cohorts import COHORTS, Day, make_day
 from tests.simulation.fake_moodle import Chances
 
@@ -105,3 +108,46 @@ def test_the_students_without_account_wait_by_name() -> None:
 
     assert parked == set(day._late_accounts)
     day._check_end()
+
+
+def _with_a_deleted_cohort(seed: int) -> tuple[Day, str]:
+    """A calm day after which a person deletes a cohort, which the consumer notices at the next addition."""
+    day = run(Day(seed, Chances(), crashes=0.0))
+    cohort = next(c for c in COHORTS if len(day.moodle.of(c)) > 1)
+    day.moodle.delete(cohort)
+    student = next(s for s in day.moodle.accounts if not day._present(cohort, s))
+    day._say(cohort, student, Presence.PRESENT)
+    day._settle()
+    return day, cohort
+
+
+def _wanted_in(day: Day, cohort: str) -> set[int]:
+    return {day.moodle.accounts[s] for (c, s) in day.wanted if c == cohort and day._present(c, s)}
+
+
+def test_a_cohort_that_a_person_deleted_is_not_made_anew_by_itself() -> None:
+    """It is looked for, and when a person makes it again, its members are added again."""
+    day, cohort = _with_a_deleted_cohort(15)
+    assert day.moodle.number(cohort) is None
+
+    day.moodle.make(cohort)
+    day._settle()
+
+    assert _wanted_in(day, cohort) == day.moodle.of(cohort)
+
+
+def test_a_cohort_that_a_person_deleted_is_made_anew_on_command() -> None:
+    """With all of its members; the same command for a cohort that is there changes nothing."""
+    day, cohort = _with_a_deleted_cohort(16)
+    whole = next(c for c in COHORTS if c != cohort and day.moodle.of(c))
+    before = day.moodle.number(whole)
+    now = day.timeline.now()
+    for name in (cohort, whole):
+        command = Command(name, "recreate", name, "operator", now, now + timedelta(hours=1))
+        topic, partition = "moodle.commands", partition_of(name, 4)
+        day.broker.append(topic, partition, encode_key(name), SingleObjectCodec().encode(topic, command))
+    day._settle()
+
+    assert _wanted_in(day, cohort) == day.moodle.of(cohort)
+    assert before == day.moodle.number(whole)
+    assert [entry.reason for entry in day.journal() if entry.kind == "command_refused"] == ["not_gone"]

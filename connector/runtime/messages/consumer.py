@@ -46,7 +46,8 @@ class ConsumerMessage(Entry):
     COHORT_GONE = (
         "CS5008",
         "Cohort {cohort} is no longer in Moodle; a person deleted it.",
-        "Its memberships wait. Make it in Moodle with the same idnumber, or take it out of the source.",
+        'Its memberships wait. "cohortstream recreate {cohort}" makes it anew; one that a person makes with the same '
+        "idnumber is found.",
     )
     DIRECTORY = (
         "CS5009",
