@@ -36,7 +36,7 @@ def main() -> int:
             return 0
         with closing(StudentSystem(given.dsn)) as school:
             getattr(school, given.action)((given.student, given.group))
-    except oracledb.Error as error:
+    except (oracledb.Error, LookupError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -25,6 +25,18 @@ STEPS: tuple[Callable[[World], None], ...] = (
 
 def live_through(world: World) -> None:
     """All steps; the first that does not see what it expects ends the day with an exception."""
-    for step in STEPS:
-        step(world)
-        world.children.check()
+    try:
+        for step in STEPS:
+            step(world)
+            world.children.check()
+    except Exception:
+        _tell_how_things_stand(world)
+        raise
+
+
+def _tell_how_things_stand(world: World) -> None:
+    """For whoever has to find out why: what the product says of itself."""
+    status = world.run_product("status")
+    world.narrator.console.print(f"\n--- cohortstream status\n{status.stdout}{status.stderr}", markup=False)
+    for child in (world.connector, world.consumer):
+        world.narrator.console.print(child.tail(8), markup=False)

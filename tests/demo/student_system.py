@@ -84,11 +84,11 @@ class StudentSystem:
 
     def insert(self, *rows: Row) -> None:
         """Enrol without a commit: the rows are stamped now and seen by others later."""
-        self._many(_ENROL, rows)
+        self._change(_ENROL, rows)
 
     def withdraw(self, *rows: Row) -> float:
         """The row stays and says so."""
-        self._many(
+        self._change(
             f"UPDATE SCOLARITE.INSCRIPTION_GROUPE SET ETA_INS = 'D', DATE_MAJ = {_NOW} WHERE COD_ETU = :1 AND COD_GRP = :2",
             rows,
         )
@@ -96,7 +96,7 @@ class StudentSystem:
 
     def reinstate(self, *rows: Row) -> float:
         """A withdrawn student is enrolled again."""
-        self._many(
+        self._change(
             f"UPDATE SCOLARITE.INSCRIPTION_GROUPE SET ETA_INS = 'I', DATE_MAJ = {_NOW} WHERE COD_ETU = :1 AND COD_GRP = :2",
             rows,
         )
@@ -104,21 +104,22 @@ class StudentSystem:
 
     def replace(self, old: Row, new: Row) -> float:
         """One transaction deletes a row and inserts another of the same student, as reloads do."""
-        self._cursor.execute("DELETE FROM SCOLARITE.INSCRIPTION_GROUPE WHERE COD_ETU = :1 AND COD_GRP = :2", list(old))
+        self._change("DELETE FROM SCOLARITE.INSCRIPTION_GROUPE WHERE COD_ETU = :1 AND COD_GRP = :2", [old])
         self.insert(new)
         return self.commit()
 
     def move(self, row: Row, target: int) -> float:
         """The row gets another group."""
-        self._cursor.execute(
+        self._change(
             f"UPDATE SCOLARITE.INSCRIPTION_GROUPE SET COD_GRP = :1, DATE_MAJ = {_NOW} WHERE COD_ETU = :2 AND COD_GRP = :3",
-            [target, *row],
+            [row],
+            target,
         )
         return self.commit()
 
     def delete(self, *rows: Row) -> float:
         """The row is gone and nothing tells of it."""
-        self._many(
+        self._change(
             "DELETE FROM SCOLARITE.INSCRIPTION_GROUPE WHERE COD_ETU = :1 AND COD_GRP = :2",
             rows,
         )
@@ -139,6 +140,12 @@ class StudentSystem:
         values = [f":{number}" for number in range(1, len(rows[0]) + 1)] + ([last] if last else [])
         for start in range(0, len(rows), _CHUNK):
             self._many(f"INSERT INTO SCOLARITE.{table} VALUES ({', '.join(values)})", rows[start : start + _CHUNK])
+
+    def _change(self, sql: str, rows: Sequence[Row], *first: Any) -> None:
+        """Run it for each row; the number as the CHAR(8) column has it: a bound text is compared with its blanks."""
+        self._many(sql, [(*first, student.ljust(8), group) for student, group in rows])
+        if self._cursor.rowcount != len(rows):
+            raise LookupError(f"{self._cursor.rowcount} rows were changed instead of {len(rows)}: {rows}")
 
     def _many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if len(rows) == 1:

@@ -100,15 +100,21 @@ class World:
         self, since: int, added: set[tuple[int, int]], removed: set[tuple[int, int]], seconds: float = 120
     ) -> list[MembershipEvent]:
         """Until Moodle's log shows these additions and removals, as (cohort id, user id); answers all events since then."""
+        missing: list[tuple[str, int, int]] = []
 
         def look() -> list[MembershipEvent] | None:
             self.children.check()
             events = self.moodle.events(since)
             came = {(event.cohort, event.user) for event in events if event.added}
             went = {(event.cohort, event.user) for event in events if not event.added}
-            return events if added <= came and removed <= went else None
+            missing[:] = [("addition", *key) for key in added - came] + [("removal", *key) for key in removed - went]
+            return None if missing else events
 
-        return wait_until(look, f"{len(added)} additions and {len(removed)} removals in Moodle", seconds, every=0.1)
+        what = f"{len(added)} additions and {len(removed)} removals in Moodle"
+        try:
+            return wait_until(look, what, seconds, every=0.1)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; still missing (cohort id, user id): {missing[:10]}") from None
 
     # The product and Kafka's tools
 

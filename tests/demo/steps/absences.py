@@ -90,4 +90,8 @@ def silent_absences(world: World) -> None:
             raise AssertionError(
                 f"{len(removed)} members were removed; {cohort} has {len(kept)} of {len(before)} members"
             )
+        wait_until(
+            lambda: world.metric(world.connector, "cohortstream_cohorts_vanished") >= 1,
+            "the cohort is marked as vanished",
+        )
         step.saw(f"{len(removed)} removed; {cohort} is marked as vanished and has all of its {len(kept)} members")
