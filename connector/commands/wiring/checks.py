@@ -41,4 +41,6 @@ def check_moodle(base: Base, name: str, sink: SinkSettings) -> Iterator[Check]:
         outcome = Outcome.FAULT if finding.severity is Severity.FAULT else Outcome.WARNING
         yield Check(end, "service", outcome, message=finding.message)
     if not found.findings:
-        yield Check(end, "service", Outcome.GOOD, f"functions, rights and report; forms of {found.max_input_vars} fields")
+        yield Check(
+            end, "service", Outcome.GOOD, f"functions, rights and report; forms of {found.max_input_vars} fields"
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,14 +72,19 @@ def open_moodle(
         _refuse(found, sink)
         reader = MoodleReader(client, home=home_of(settings.moodle), max_input_vars=found.max_input_vars)
         path = settings.state_directory / f"{sink}.directory.sqlite"
-        with ThreadPoolExecutor(settings.calls_at_once, thread_name_prefix="directory") as threads:
+        # A write that is sent again must first be allowed again, so its repetition is the consumer's business.
+        once = settings.moodle.model_copy(
+            update={"retries": settings.moodle.retries.model_copy(update={"attempts": 1})}
+        )
+        writing = MoodleClient(once, clock, observer=CallMetrics(metrics, sink))
+        with closing(writing), ThreadPoolExecutor(settings.calls_at_once, thread_name_prefix="directory") as threads:
 
             def together(tasks: Sequence[Callable[[], list[User]]]) -> list[list[User]]:
                 return list(threads.map(_call, tasks))
 
             directory = _open_directory(settings, maps, reader, clock, found, path, together)
             try:
-                yield OpenMoodle(found, reader, MoodleWriter(client, clock), directory)
+                yield OpenMoodle(found, reader, MoodleWriter(writing, clock), directory)
             finally:
                 directory.close()
     finally:

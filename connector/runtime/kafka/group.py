@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.errors import translate
-from connector.runtime.kafka.reading import Message, as_message
+from connector.runtime.kafka.reading import Message, as_message, consume
 
 SESSION_TIMEOUT = 6.0
 """Seconds of silence after which the group gives a member's partitions to others. The lowest a stock broker accepts;
@@ -103,7 +103,7 @@ class GroupConsumer:
         """
         messages = []
         try:
-            for raw in self._consumer.consume(limit, timeout):
+            for raw in consume(self._consumer, limit, timeout):
                 if raw.error() is not None:
                     raise translate(raw.error())
                 messages.append(as_message(raw))

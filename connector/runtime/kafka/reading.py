@@ -46,6 +46,16 @@ def as_message(raw: Any) -> Message:
     return Message(raw.topic(), raw.partition(), raw.offset(), raw.key(), raw.value(), raw.timestamp()[1], headers)
 
 
+def consume(consumer: Any, limit: int, timeout: float) -> Iterator[Any]:
+    """What the client has, up to ``limit``; waits at most ``timeout`` seconds for the first. The client's own bulk call
+    would wait for the whole time unless ``limit`` came together.
+    """
+    first = consumer.poll(timeout)
+    if first is not None:
+        yield first
+        yield from consumer.consume(limit - 1, 0.0) if limit > 1 else ()
+
+
 class Tail:
     """Reads given partitions of one topic from given offsets, for as long as one likes.
 
@@ -83,7 +93,7 @@ class Tail:
             KafkaFault: see ``errors``.
         """
         messages = []
-        for raw in self._consumer.consume(limit, timeout):
+        for raw in consume(self._consumer, limit, timeout):
             error = raw.error()
             if error is None:
                 message = as_message(raw)

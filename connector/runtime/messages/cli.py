@@ -39,3 +39,8 @@ class CliMessage(Entry):
         '"{part}" has not been ready for {seconds} seconds: {reason}',
         "Put that right and run it again. Nothing is lost.",
     )
+    OTHER_LIST = (
+        "CS6008",
+        "Nothing was released: {hash} does not stand for the {count} removals that are held now.",
+        'Look at them again with "cohortstream held".',
+    )

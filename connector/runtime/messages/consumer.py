@@ -46,8 +46,7 @@ class ConsumerMessage(Entry):
     COHORT_GONE = (
         "CS5008",
         "Cohort {cohort} is no longer in Moodle; a person deleted it.",
-        'Its memberships wait. "cohortstream recreate {cohort}" makes it anew; one that a person makes with the same '
-        "idnumber is found.",
+        'Its memberships wait. One with its idnumber is found when made by hand; "cohortstream recreate" makes it.',
     )
     DIRECTORY = (
         "CS5009",
