@@ -58,7 +58,7 @@ class Database:
     """The student system: its own session of the stand-in."""
 
     def __init__(self, standin: OracleStandin) -> None:
-        self.dsn = standin.dsn
+        self.standin, self.dsn = standin, standin.dsn
         self.connection = self.connect()
         self.run(TABLE)
 

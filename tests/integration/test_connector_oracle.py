@@ -1,0 +1,309 @@
+"""The connector's Oracle side over the wire: types, zones, grants, failures."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connector.runtime.checks import Check, Outcome
+from connector.runtime.clock import SystemClock
+from connector.runtime.errors import Halted, OperationalError, Unavailable
+from connector.source.oracle.check import check_source
+from connector.source.oracle.reader import OracleSource
+from connector.source.preview import preview
+from connector.source.settings import SourceSettings
+from tests.integration.connector_world import Database, settings_for
+from tests.standins.oracle import Fault, OracleStandin
+
+HINT = "timestamp1"
+
+
+@pytest.fixture
+def standin() -> Iterator[OracleStandin]:
+    with OracleStandin() as running:
+        yield running
+
+
+@pytest.fixture
+def database(standin: OracleStandin) -> Iterator[Database]:
+    made = Database(standin)
+    yield made
+    made.connection.close()
+
+
+@contextmanager
+def reading(settings: SourceSettings) -> Iterator[OracleSource]:
+    source = OracleSource("apogee", settings, SystemClock())
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def fault_of(kind: type[OperationalError], call: Any, *arguments: Any) -> str:
+    """Code and text of the fault that a call raises."""
+    with pytest.raises(kind) as caught:
+        call(*arguments)
+    return str(caught.value.message)
+
+
+@pytest.mark.parametrize(
+    "kind", ["date", "timestamp(6)", "timestamp(6) with time zone", "timestamp(6) with local time zone"]
+)
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Paris"])
+def test_every_type_of_cursor_is_read_in_utc(standin: OracleStandin, database: Database, kind: str, zone: str) -> None:
+    """A stamp of half an hour ago is at or above its own bound and below the next second's, in any zone."""
+    database.run(f"create table c (student varchar2(20), grp varchar2(20), at_ {kind})")
+    moment = datetime(2026, 7, 1, 10, 0, 5, tzinfo=UTC)
+    shown = {"UTC": "2026-07-01 10:00:05", "Europe/Paris": "2026-07-01 12:00:05"}[zone]
+    literal = f"timestamp '{shown}'"
+    if "zone" in kind:
+        literal = "timestamp '2026-07-01 12:00:05 +02:00'"
+    database.run(f"insert into c values ('s', 'G', {literal})")
+    changes: dict[str, Any] = {"membership": {"table": "c", "student": "{STUDENT}"}, "timezone": zone}
+    settings = settings_for(database.dsn, hints=[{"cursor": "at_"}], cohort={"idnumber": "{GRP}"}, **changes)
+
+    with reading(settings) as source:
+        column = source.cursor_column(HINT)
+        (row,) = source.changed(HINT, column.bound(moment))
+
+        assert ("s", moment) == (row.subject, column.utc(row.stamp, source.clock()))
+        assert [] == source.changed(HINT, column.bound(moment + timedelta(seconds=1)))
+
+
+def test_a_bound_keeps_its_microseconds(database: Database) -> None:
+    """The driver would cut them off, and read a second of rows again or, worse, compare with another second."""
+    database.run("insert into enrolments values (1, 's', 'G', 'T', 'E', timestamp '2026-07-01 10:00:05.500001')")
+    with reading(settings_for(database.dsn)) as source:
+        at = datetime.fromisoformat("2026-07-01T10:00:05.500001")
+
+        assert 1 == len(source.changed(HINT, at))
+        assert [] == source.changed(HINT, at + timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "values"),
+    [
+        ("varchar2(10)", ["' a'", "'a'"], [" a", "a"]),
+        ("char(5)", ["'a'", "'b'"], ["a    ", "b    "]),
+        ("number(10)", ["12", "7"], ["12", "7"]),
+        ("number", ["12.5", "-3"], ["12.5", "-3"]),
+    ],
+)
+def test_students_are_found_by_the_exact_values_of_their_column(
+    database: Database, kind: str, stored: list[str], values: list[str]
+) -> None:
+    """Blanks, padding and numbers make the round trip from hint to truth."""
+    database.run(f"create table c (student {kind}, grp varchar2(20), at_ date)")
+    for value in stored:
+        database.run(f"insert into c values ({value}, 'G', sysdate)")
+    changes: dict[str, Any] = {"membership": {"table": "c", "student": "{STUDENT|trim}"}}
+    settings = settings_for(database.dsn, hints=[{"cursor": "at_"}], cohort={"idnumber": "{GRP}"}, **changes)
+    with reading(settings) as source:
+        hinted = source.changed(HINT, source.cursor_column(HINT).bound(source.clock() - timedelta(hours=1)))
+
+        assert set(values) == {row.subject for row in hinted}
+        assert [1, 1] == [len(source.truth([value])) for value in values]
+        assert 2 == len(source.truth(values))
+        assert [] == source.truth(["no number"])
+        assert sorted(values) == sorted(source.students_of(("G",)))
+
+
+def test_five_hundred_students_are_one_statement(standin: OracleStandin, database: Database) -> None:
+    """Of a few sizes only, so that statements are parsed once; the session says who it is."""
+    database.enrol(*((n, f"s{n:04}", "G") for n in range(600)))
+    with reading(settings_for(database.dsn)) as source:
+        assert 500 == len(source.truth([f"s{n:04}" for n in range(500)]))
+        for few in (2, 3, 4, 5):
+            assert few == len(source.truth([f"s{n:04}" for n in range(few)]))
+    read = standin.activity.executions("IN \\(")
+    assert 2 == len({statement.sql for statement in read})
+    assert {("cohortstream", "truth")} == {(statement.module, statement.action) for statement in read}
+
+
+def test_a_snapshot_is_one_instant_in_order(database: Database) -> None:
+    """What commits while it is read is not in it."""
+    database.enrol(*((n, f"s{n % 50:04}", f"G{n}") for n in range(300)))
+    with reading(settings_for(database.dsn, fetch_rows=50)) as source:
+        batches = source.snapshot()
+        first = next(batches)
+        database.enrol((1000, "s9999", "G"))
+        rows = first + [row for batch in batches for row in batch]
+
+    students = [str(row["STUDENT"]) for row in rows]
+    assert (300, sorted(students)) == (len(students), students)
+
+
+def test_a_wrong_password_is_tried_once(standin: OracleStandin, database: Database, tmp_path: Any) -> None:
+    """Again only when the secret has another value; then it works by itself."""
+    secret = tmp_path / "password"
+    secret.write_text("wrong")
+    with reading(settings_for(database.dsn, password={"file": str(secret)})) as source:
+        faults = {fault_of(Halted, source.clock) for _ in range(5)}
+        assert 1 == standin.activity.failed_logons["APP"]
+        secret.write_text("app")
+        source.clock()
+
+    (text,) = faults
+    assert text.startswith("CS2002")
+
+
+def silent_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def http_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            while True:
+                try:
+                    peer, _ = server.accept()
+                except OSError:
+                    return
+                with peer:
+                    peer.recv(1000)
+                    peer.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield server.getsockname()[1]
+
+
+# The driver leaves the socket of a refused log-on to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("port", [silent_port, http_port])
+def test_a_port_that_is_no_oracle_is_told(port: Any) -> None:
+    """One that answers something else, and one that says nothing for ever."""
+    for number in port():
+        settings = settings_for(f"127.0.0.1:{number}/x", connect_timeout="300ms")
+        with reading(settings) as source:
+            assert fault_of(Unavailable, source.clock).startswith("CS2007")
+
+
+def test_addresses_that_cannot_be_right(database: Database) -> None:
+    """No listener, no such service, no such name: each says so."""
+    for dsn, kind, code in [
+        ("127.0.0.1:1/x", Unavailable, "CS2001"),
+        (database.dsn.replace("FREEPDB1", "NOPE"), Unavailable, "CS2001"),
+        ("nosuchname", Halted, "CS2005"),
+    ]:
+        with reading(settings_for(dsn)) as source:
+            assert fault_of(kind, source.clock).startswith(code)
+
+
+def test_columns_that_are_missing_are_named(database: Database) -> None:
+    """With the pattern that needs them and the columns there are; also when they go while polling."""
+    with reading(settings_for(database.dsn, cohort={"idnumber": "{GRP}-{YEAR}"})) as source:
+        text = fault_of(Halted, source.truth, ["s"])
+        assert ("CS2004", True, True) == (text[:6], "YEAR" in text, "UPDATED_AT" in text)
+    with reading(settings_for(database.dsn, hints=[{"cursor": "changed"}])) as source:
+        assert "CHANGED" in fault_of(Halted, source.cursor_column, HINT)
+    with reading(settings_for(database.dsn, hints=[{"cursor": "GRP"}])) as source:
+        assert fault_of(Halted, source.cursor_column, HINT).startswith("CS2010")
+    with reading(settings_for(database.dsn)) as source:
+        source.truth(["s"])
+        database.run("alter table enrolments drop column title")
+        assert "TITLE" in fault_of(Halted, source.truth, ["s"])
+        source.refresh()
+        assert fault_of(Halted, source.truth, ["s"]).startswith("CS2004")
+
+
+def test_a_passing_error_is_tried_again(standin: OracleStandin, database: Database) -> None:
+    """A few times; a dropped connection and a listener that comes back cost nothing."""
+    database.enrol((1, "s", "G"))
+    with reading(settings_for(database.dsn)) as source:
+        for fault in (
+            Fault("execute", ora=3113, matching="IN \\("),
+            Fault("fetch", drop=True, matching="IN \\("),
+            Fault("execute", ora=1555, matching="IN \\(", times=2),
+            Fault("connect", ora=12514),
+        ):
+            source.session.close()
+            standin.faults.add(fault)
+            assert 1 == len(source.truth(["s"]))
+            standin.faults.clear()
+        standin.faults.add(Fault("execute", ora=1555, matching="IN \\(", times=None))
+
+        assert fault_of(Unavailable, source.truth, ["s"]).startswith("CS2009")
+
+
+def test_a_call_that_hangs_is_ended(standin: OracleStandin, database: Database) -> None:
+    """By the call's own time limit."""
+    standin.faults.add(Fault("execute", delay=30, matching="IN \\(", times=3))
+    with reading(settings_for(database.dsn, call_timeout="300ms")) as source:
+        assert fault_of(Unavailable, source.truth, ["s"]).startswith("CS2008")
+
+
+def test_a_lost_grant_needs_a_person(standin: OracleStandin, database: Database) -> None:
+    """And works again once it is granted."""
+    database.run("create user reader identified by pw")
+    database.run("grant create session to reader")
+    database.run("grant select on enrolments to reader")
+    membership = {"table": "app.enrolments", "student": "{STUDENT}"}
+    settings = settings_for(database.dsn, user="reader", password="pw", membership=membership)
+    with reading(settings) as source:
+        assert [] == source.truth(["s"])
+        assert not source.open_transactions().visible
+        database.run("revoke select on enrolments from reader")
+        assert fault_of(Halted, source.truth, ["s"]).startswith("CS2003")
+        database.run("grant select on enrolments to reader")
+        assert [] == source.truth(["s"])
+
+
+def outcomes(checks: list[Check]) -> dict[str, str]:
+    return {check.name: check.message.code if check.message else check.outcome.value for check in checks}
+
+
+def test_a_check_tries_everything(database: Database) -> None:
+    """And says what it would be wise to have."""
+    database.enrol((1, "s", "G"))
+    settings = settings_for(database.dsn)
+    before = outcomes(list(check_source("apogee", settings, SystemClock())))
+    database.run("create index i1 on enrolments (updated_at)")
+    database.run("create index i2 on enrolments (student, id)")
+    after = outcomes(list(check_source("apogee", settings, SystemClock())))
+
+    assert ("CS2030", "CS2030") == (
+        before["index of UPDATED_AT for hint timestamp1"],
+        before["index of STUDENT for truth"],
+    )
+    assert {"good"} == set(after.values())
+
+
+def test_a_check_goes_on_after_a_fault(database: Database) -> None:
+    """One bad query does not hide the next; a wrong password ends it."""
+    database.enrol((1, "s", "G"))
+    hints = [{"cursor": "nope"}, {"cursor": "updated_at", "query": "select * from enrolments"}]
+    found = list(check_source("apogee", settings_for(database.dsn, hints=hints), SystemClock()))
+    wrong = list(check_source("apogee", settings_for(database.dsn, password="no"), SystemClock()))
+
+    assert ("CS2004", "good", "CS2031") == (
+        outcomes(found)["hint timestamp1"],
+        outcomes(found)["hint timestamp2"],
+        outcomes(found)["index of UPDATED_AT for hint timestamp2"],
+    )
+    assert [(Outcome.FAULT, "CS2002")] == [(check.outcome, check.message and check.message.code) for check in wrong]
+
+
+def test_a_preview_shows_what_would_be_made(database: Database) -> None:
+    """From a part of the rows; nothing is written anywhere."""
+    database.enrol((1, "s1", "G"), (2, "s2", "G"), (3, "s1", "g"), (4, "s3", None), (5, "s4", "x" * 120))
+    settings = settings_for(database.dsn)
+    with reading(settings) as source:
+        whole = preview(source.mapping, source.some(100), most_rows=100)
+        part = preview(source.mapping, source.some(2), most_rows=2)
+
+    assert ["G", "g"] == [found.cohort.idnumber for found in whole.cohorts]
+    assert [(2, ("s1", "s2"), None), (1, ("s1",), "G")] == [
+        (c.members, c.sample, c.colliding_with) for c in whole.cohorts
+    ]
+    assert (5, 4, 3, 2, True) == (whole.rows, whole.students, whole.memberships, whole.unknown_students, whole.complete)
+    assert {"GRP is NULL": 1, "GRP gives a cohort idnumber of more than 100 characters": 1} == whole.unmappable
+    assert (2, False) == (part.rows, part.complete)
