@@ -10,6 +10,7 @@ import argparse
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.demo import day, evening, keeping
@@ -31,9 +32,10 @@ def main() -> int:
     narrator = Narrator()
     begun = time.monotonic()
     try:
-        with Children(given.directory / "logs") as children:
+        with Children(given.directory / "logs") as children, ExitStack() as stack:
             narrator.heading("The stage")
             world = build(Plan(given.directory, given.seed), children, narrator)
+            stack.callback(world.close)
             narrator.heading("The day")
             day.live_through(world)
             agreed = evening.tell(world)

@@ -24,10 +24,16 @@ SELECT G.COD_ANU, C.SIGLE, G.COD_ETP, G.TYP_GRP, G.NUM_GRP, I.COD_ETU, I.ETA_INS
  WHERE I.COD_GRP = G.COD_GRP AND G.COD_ETP = E.COD_ETP AND E.COD_CMP = C.COD_CMP
 """
 
-NO_ACCOUNT = "no account in Moodle has this student number"
-TWO_ACCOUNTS = "two accounts in Moodle claim this student number"
-VANISHED = "the group is gone from the source, so its members stay"
+NO_ACCOUNT = "no account"
+TWO_ACCOUNTS = "two accounts"
+VANISHED = "vanished"
 UNEXPLAINED = "unexplained"
+MEANINGS = {
+    NO_ACCOUNT: "no account in Moodle has the student's number, so the student waits for one",
+    TWO_ACCOUNTS: "two accounts in Moodle claim the student's number, and nobody guesses",
+    VANISHED: "the group is gone from the source, and a cohort that vanished keeps its members",
+    UNEXPLAINED: "it should not be",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +69,26 @@ class Comparison:
 
     def table(self) -> Table:
         """The cohorts that differ, and the sum of all."""
-        table = Table(title="Source and Moodle, by cohort", title_justify="left")
-        for column, justify in (("cohort", "left"), ("source says", "right"), ("Moodle has", "right"), ("why", "left")):
-            table.add_column(column, justify="right" if justify == "right" else "left")
+        table = Table()
+        table.add_column("cohort")
+        for end in ("source says", "Moodle has", "difference"):
+            table.add_column(end, justify="right")
+        table.add_column("why")
         whys: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for difference in self.differences:
             whys[difference.cohort][difference.why].append(difference.who)
         for cohort in sorted(whys):
-            reasons = "; ".join(f"{len(who)} × {why}" for why, who in whys[cohort].items())
-            table.add_row(cohort, str(self.source.get(cohort, 0)), str(self.moodle.get(cohort, 0)), reasons)
-        same = len(self.source.keys() | self.moodle.keys()) - len(whys)
-        table.add_row(f"{same} others", "", "", "no difference", style="dim")
-        total = f"{len(self.source.keys() | self.moodle.keys())} cohorts"
-        table.add_row(total, str(sum(self.source.values())), str(sum(self.moodle.values())), "", style="bold")
+            reasons = ", ".join(f"{len(who)} × {why}" for why, who in whys[cohort].items())
+            table.add_row(cohort, *self._numbers({cohort}), reasons)
+        everything = self.source.keys() | self.moodle.keys()
+        others = everything - whys.keys()
+        table.add_row(f"{len(others)} others", *self._numbers(others), "", style="dim")
+        table.add_row(f"{len(everything)} cohorts", *self._numbers(everything), "", style="bold")
         return table
+
+    def _numbers(self, cohorts: AbstractSet[str]) -> tuple[str, str, str]:
+        source, moodle = (sum(end.get(cohort, 0) for cohort in cohorts) for end in (self.source, self.moodle))
+        return f"{source:,}", f"{moodle:,}", f"{moodle - source:+,}" if moodle != source else ""
 
 
 def compare(

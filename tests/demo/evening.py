@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from tests.demo.comparison import Comparison, compare, read_moodle, read_source, unexplained
+from tests.demo.comparison import MEANINGS, Comparison, compare, read_moodle, read_source, unexplained
 from tests.demo.topic import trace_id_of
 from tests.demo.trace import read_spans, trace_of
 from tests.demo.world import MEMBERSHIPS, World
@@ -36,7 +36,7 @@ def tell(world: World) -> bool:
     for line in unexplained(comparison):
         say(f"   [red]{line}")
     for why, count in comparison.reasons().items():
-        say(f"   {count} × {why}")
+        say(f"   {count} × {why}: {MEANINGS[why]}")
     if comparison.agree:
         say("[green]   Source and Moodle agree, but for what is named above and must be so.")
     else:
@@ -51,7 +51,9 @@ def _tell_trace(world: World) -> None:
     place = world.traced
     trace_id = trace_id_of(world.ends.bootstrap, MEMBERSHIPS, (place.group.cohort, place.student))
     tree = trace_of(read_spans(world.ends.directory / "traces.jsonl"), trace_id) if trace_id else None
-    world.narrator.say(tree if tree is not None else f"   no span of trace {trace_id} was written")
+    world.narrator.console.print(
+        tree if tree is not None else f"   no span of trace {trace_id} was written", soft_wrap=False
+    )
 
 
 def _tell_memory(world: World) -> bool:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from tests.demo.waiting import wait_until
 
+_PLAIN_WIDTH = 140
 _PLAIN_EVERY = 5.0  # seconds between two lines about progress where there is no terminal
 
 
@@ -30,7 +31,7 @@ class Narrator:
     """Prints headings, steps with their outcome and duration, and progress."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or _console()
         self._number = 0
 
     def heading(self, text: str) -> None:
@@ -94,3 +95,9 @@ class Narrator:
             self.console.print(f"   {verdict}: {text}")
         last = step.seen[-1] if step.seen else "nothing"
         self.console.print(f"   {verdict}: {last} [dim]({took:.1f} s)[/dim]")
+
+
+def _console() -> Console:
+    """As wide as the terminal; where there is none, wide enough for the tables."""
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=_PLAIN_WIDTH)

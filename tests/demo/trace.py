@@ -88,10 +88,12 @@ def trace_of(spans: Iterable[Span], trace_id: str) -> Tree | None:
 
 def _label(span: Span, begin: int) -> str:
     took, after = (span.end_ns - span.start_ns) / 1e6, (span.start_ns - begin) / 1e6
-    details = escape(", ".join(f"{key}={str(value)[:_SHOWN_VALUE]}" for key, value in sorted(span.attributes.items())))
-    events = f" [dim]({'; '.join(span.events)})[/dim]" if span.events else ""
-    error = f" [red]{span.error}[/red]" if span.error else ""
-    return f"[bold]{span.name}[/bold] ({span.service}) at +{after:.0f} ms, {took:.1f} ms{error} [dim]{details}[/dim]{events}"
+    details = ", ".join(f"{key}={str(value)[:_SHOWN_VALUE]}" for key, value in sorted(span.attributes.items()))
+    error = f" [red]{escape(span.error)}[/red]" if span.error else ""
+    lines = [f"[bold]{escape(span.name)}[/bold] ({span.service}), {took:.1f} ms, begun after {after:.0f} ms{error}"]
+    lines += [f"[dim]{escape(details)}[/dim]"] if details else []
+    lines += [f"[dim]then {escape(', '.join(span.events))}[/dim]"] if span.events else []
+    return "\n".join(lines)
 
 
 def _span(line: dict[str, Any]) -> Span:

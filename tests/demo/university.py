@@ -31,14 +31,14 @@ class Scale:
     tutorials: int = 3
     practicals: int = 3
     courses: int = 5
-    without_account: int = 12
+    without_account: int = 4
     """Students who have no account in Moodle."""
     doubled: int = 1
     """Student numbers that two accounts claim."""
 
 
 FULL = Scale()
-SMALL = Scale(students=300, years=3, courses=3, without_account=3)
+SMALL = Scale(students=300, years=3, courses=3, without_account=2)
 """30 groups; for tests."""
 
 

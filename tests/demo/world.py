@@ -62,6 +62,11 @@ class World:
         unresolved = self.university.unresolved
         self.users = {s.number: names[s.key] for s in self.university.students if s.number not in unresolved}
 
+    def close(self) -> None:
+        """Close what was opened here; the processes are others' to stop."""
+        self.school.close()
+        self.moodle.close()
+
     # Who and where
 
     def groups(self, kind: str) -> list[Group]:

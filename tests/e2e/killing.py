@@ -18,9 +18,11 @@ class Victim:
     works: Callable[[], bool]
     """Whether it has done something since its last start."""
     chance: random.Random
-    patience: float = 15.0
+    patience: float = 20.0
     """Seconds that it gets at most to begin to work before it is killed all the same."""
     kills: int = 0
+    kills_at_work: int = 0
+    """How many of them hit it after it had begun to work."""
     _due: float = 0.0
     _latest: float = 0.0
     _waits_for_work: bool = True
@@ -38,6 +40,7 @@ class Victim:
         now = time.monotonic()
         if self._waits_for_work:
             if self.works() or now > self._latest:
+                self.kills_at_work += now <= self._latest
                 self._waits_for_work = False
                 self._due = now + self.chance.uniform(0.0, 1.5)
             return False

@@ -10,6 +10,7 @@ import os
 import random
 import secrets
 import time
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
@@ -53,10 +54,12 @@ def test_kills(tmp_path: Path) -> None:
 def _try(directory: Path) -> None:
     narrator = Narrator(Console(file=StringIO()))
     chance = random.Random(SEED)
-    with Children(directory / "logs") as children:
-        plan = Plan(directory / "data", SEED, SMALL, latency=False, overrides=_OVERRIDES)
-        world = build(plan, children, narrator)
-        victims = [_victim(world, child, chance) for child in (world.connector, world.consumer)]
+    plan = Plan(directory / "data", SEED, SMALL, latency=False, overrides=_OVERRIDES)
+    with Children(directory / "logs") as children, closing(build(plan, children, narrator)) as world:
+        victims = [
+            _victim(world, world.connector, "cohortstream_published_total", chance),
+            _victim(world, world.consumer, "cohortstream_applied_total", chance),
+        ]
         for victim in victims:
             victim.start()
         with Registrar(world.school, world.university, SEED) as registrar:
@@ -70,22 +73,15 @@ def _try(directory: Path) -> None:
             raise registrar.failure
         comparison = _await_agreement(world)
         print(
-            f"seed {SEED}: {victims[0].kills} + {victims[1].kills} kills, {registrar.changes} changes, "
-            f"{sum(comparison.source.values())} memberships"
+            f"seed {SEED}: {victims[0].kills} + {victims[1].kills} kills, {sum(v.kills_at_work for v in victims)} of them at "
+            f"work; {registrar.changes} changes, {sum(comparison.source.values())} memberships"
         )
         _assert_no_flapping(world, registrar)
         _assert_no_doubles(world)
 
 
-def _victim(world: World, child: Child, chance: random.Random) -> Victim:
-    seen = [0]
-
-    def works() -> bool:
-        """Something happened in Moodle since we looked last; while changes flow both must work for that."""
-        last, seen[0] = seen[0], world.moodle.mark()
-        return seen[0] > last > 0
-
-    return Victim(child, works, random.Random(chance.random()))
+def _victim(world: World, child: Child, metric: str, chance: random.Random) -> Victim:
+    return Victim(child, lambda: world.metric(child, metric) > 0, random.Random(chance.random()))
 
 
 def _await_agreement(world: World) -> Comparison:

@@ -11,12 +11,12 @@ from tests.demo.waiting import wait_until
 from tests.demo.world import World
 
 RATE = 100
-LIVE_SECONDS = 8
+LIVE_SECONDS = 6
 _TOGETHER = 4
 _MOVED = 5
 _WITHDRAWN = 6
 _OVERTAKING = 20
-_HELD_OPEN_S = 5.0  # longer than the overlap in the settings, so that only the proof can find the row
+_HELD_OPEN_S = 4.0  # longer than the overlap in the settings, so that only the proof can find the row
 
 
 def live_enrolments(world: World) -> None:

@@ -64,4 +64,5 @@ def test_table() -> None:
 
     assert "1 × unexplained" in text
     assert "1 others" in text
+    assert "-1" in text
     assert "2 cohorts" in text

@@ -52,9 +52,9 @@ def test_tree_with_links(tmp_path: Path) -> None:
     path.write_text("\n".join(lines) + "\n" + lines[0][:20])
     text = _text(path, "a")
 
-    names = [next(n for n in ("publish", "apply", "http", "call", "poll") if n in line) for line in text[1:]]
+    names = [n for line in text[1:] for n in ("publish", "apply", "http", "call", "poll") if f"{n} (" in line]
     assert names == ["poll", "publish", "apply", "call", "http"]
-    assert "2 links" in text[4]
+    assert any("2 links" in line for line in text)
 
 
 def test_parent_elsewhere(tmp_path: Path) -> None:
