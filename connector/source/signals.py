@@ -53,8 +53,6 @@ def answer(signal: Signal, worker: Asked) -> Answer:
         case "look":
             return _look(signal, worker)
         case "snapshot":
-            if not worker.feed.checkpoint.loaded:
-                return Answer("refused", reason="the first load, which reads everything, is not complete")
             worker.snapshots.drop()
             worker.snapshots.begin(SNAPSHOT, signal.id)
             return Answer(None)

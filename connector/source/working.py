@@ -27,6 +27,8 @@ _LONGEST_PAUSE_S = 30.0
 _ALERT_AFTER_S = 30.0
 """An end that is away for less is not worth a person's time."""
 _CHECK_EVERY_S = 60.0
+_REST_S = 1.0
+"""Longest time without a look at what has become due; hints come more often."""
 _OUTAGE = "source"
 _IDENTITY = "identity"
 
@@ -45,7 +47,7 @@ class Worker:
         self._hints = [Hint(feed, hint_name(h, n), h) for n, h in enumerate(feed.settings.hints, 1)]
         self._signals: deque[tuple[int, Signal]] = deque()
         self._budget = Budget(feed.settings.share)
-        self._check_at = self._resume_at = 0.0
+        self._check_at = self._resume_at = self._stepped_at = 0.0
         self._pause = _FIRST_PAUSE_S
         self._failing_since: float | None = None
 
@@ -60,15 +62,22 @@ class Worker:
         now = self.feed.clock.monotonic()
         if now < self._resume_at:
             return self._resume_at - now
-        if self._signals or self.snapshots.running or now >= self._check_at:
+        if (self._signals and not self._deferred) or self.snapshots.running or now >= self._check_at:
             return 0.0
         if self.strange is not None:
             return self._check_at - now
         checkpoint = self.feed.checkpoint
         if not checkpoint.loaded or checkpoint.snapshot is not None:
             return 0.0
-        earned = self._budget.pause(now)
-        return max(earned, min((hint.wait() for hint in self._hints), default=1.0))
+        waiting = bool(self.feed.follow_ups.names or self.feed.follow_ups.returned)
+        rest = max(0.0, self._stepped_at + _REST_S - now)
+        due = 0.0 if waiting else min([rest, *(hint.wait() for hint in self._hints)])
+        return max(self._budget.pause(now), due)
+
+    @property
+    def _deferred(self) -> bool:
+        """Whether the next signal has to wait: a snapshot is taken once the first load is complete."""
+        return self._signals[0][1].kind == "snapshot" and not self.feed.checkpoint.loaded and self.strange is None
 
     @property
     def quiet(self) -> bool:
@@ -93,9 +102,10 @@ class Worker:
 
     def _work(self) -> None:
         clock = self.feed.clock
+        self._stepped_at = clock.monotonic()
         if clock.monotonic() >= self._check_at:
             self._check()
-        if self._signals:
+        if self._signals and not self._deferred:
             self._answer()
         if self.strange is not None:
             return

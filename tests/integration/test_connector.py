@@ -222,3 +222,29 @@ def test_two_sources_share_a_membership(world: World, database: Database) -> Non
 
     last = [r for r in world.published() if isinstance(r, MembershipChanged) and r.student == "s1"][-1]
     assert (("banner",), "present") == (last.sources, last.state.value)
+
+
+def test_a_group_that_is_renamed_is_followed_by_a_hint_of_its_own(world: World, database: Database) -> None:
+    """No enrolment row is touched: the hint names the cohort, and its members are read."""
+    database.run("create table groups (code varchar2(20), label varchar2(40), changed date)")
+    database.run("insert into groups values ('G', 'Old', sysdate - 1)")
+    database.enrol((1, "s1", "G"), (2, "s2", "G"))
+    query = "select e.id, e.student, g.code, g.label, e.updated_at from enrolments e join groups g on g.code = e.grp"
+    settings = settings_for(
+        database.dsn,
+        membership={"query": query, "student": "{STUDENT}"},
+        cohort={"idnumber": "{CODE}", "name": "{LABEL}"},
+        hints=[
+            {"cursor": "UPDATED_AT", "overlap": "10s"},
+            {"query": "select code, changed from groups", "cursor": "CHANGED", "by_cohort": True, "overlap": "10s"},
+        ],
+    )
+
+    def name() -> str:
+        return [record.name for record in world.published() if isinstance(record, CohortChanged)][-1]
+
+    with world.connector(apogee=settings) as connector:
+        settle(connector)
+        assert "Old" == name()
+        database.run("update groups set label = 'New', changed = sysdate")
+        turn(connector, until=lambda: name() == "New")

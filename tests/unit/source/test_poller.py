@@ -490,3 +490,46 @@ def test_what_a_later_portion_misses_was_missed_later() -> None:
 
     (removal,) = [r for r in site.changes() if r.state.value == "absent"]
     assert (removal.observed_at - examined).total_seconds() > 50
+
+
+def test_a_cohort_that_lost_its_last_member_is_told_by_the_cohort_query() -> None:
+    """Listed, it is empty; not listed, it has vanished."""
+    site = loaded()
+    site.database.listed = ["A"]
+    site.database.rows.clear()
+    site.signal("snapshot")
+    site.run(200)
+
+    assert {"B": {"s5", "s6", "s7", "s8"}} == site.members()
+    assert (CohortState.PRESENT, CohortState.VANISHED) == (site.cohort("A").state, site.cohort("B").state)
+
+
+def test_a_snapshot_that_is_asked_for_during_the_first_load_comes_after_it() -> None:
+    """Its answer is not forgotten."""
+    site = Site()
+    for number in range(1, 5000):
+        site.database.put(number, f"s{number:05}", "A")
+    site.clock.sleep(100)
+    site.poller.run_once()
+    asked = site.signal("snapshot")
+    site.run(1)
+    assert [] == site.notifications(asked)
+    site.run(60)
+
+    assert ["started", "finished"] == [said.phase for said in site.notifications(asked)]
+
+
+def test_a_source_without_hints_lives_by_snapshots() -> None:
+    """Suspects are decided all the same."""
+    site = Site(apogee=settings(hints=[]))
+    for number in (1, 2, 3):
+        site.database.put(number, f"s{number}", "A")
+    site.run(5)
+    site.database.delete(1)
+    site.database.put(4, "s4", "A")
+    site.signal("snapshot")
+    site.run(5)
+    assert {"s1", "s2", "s3", "s4"} == site.members()["A"]
+    site.run(80)
+
+    assert {"s2", "s3", "s4"} == site.members()["A"]

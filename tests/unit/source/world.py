@@ -113,6 +113,8 @@ class Database:
     grain: Grain = Grain.TIMESTAMP
     name: str = "STUDENTS"
     truths: list[list[str]] = field(default_factory=list)
+    listed: list[str] | None = None
+    """What the cohort query lists; None for no such query."""
     busy: float = 0.0
 
     def now(self) -> datetime:
@@ -195,14 +197,16 @@ class FakeSource:
         return [row.student for _, row in self.database.visible() if (row.grp,) == cohort and row.student]
 
     def cohorts(self) -> list[Row] | None:
-        return None
+        listed = self.database.listed
+        return None if listed is None else [{"GRP": grp, "TITLE": "Group"} for grp in listed]
 
     def snapshot(self) -> Iterator[list[Row]]:
         rows = [row.row(number) for number, row in self.database.visible()]
         rows.sort(key=lambda row: (row["STUDENT"] is None, str(row["STUDENT"]).encode()))
-        for start in range(0, len(rows), 3):
+        size = max(3, len(rows) // 20)
+        for start in range(0, len(rows), size):
             self.database.visible()  # may fail in the middle
-            yield rows[start : start + 3]
+            yield rows[start : start + size]
 
     def refresh(self) -> None:
         return None
