@@ -19,6 +19,8 @@ from consumers.cohorts.messages import topic_replaced
 from consumers.cohorts.store import Store
 from schemas.records import EntryStatus, PartitionMarker
 
+_RELEASE_ATTEMPTS = 3
+"""A rebalance may roll a transaction back; without a commit the next owner must wait before it removes anybody."""
 RELEASE_WAIT = 30.0
 """Seconds that a release waits for calls under way. The group allows minutes; the next owner waits as well."""
 _STEP = 0.02
@@ -95,7 +97,7 @@ class Tenancy:
         # What a former consumer left open is open for the next one too.
         clean = frozenset() if self._in_flight(partitions) else (partitions & desk.ledger.owned) - blocked
         reached = self._restorer.reached(clean)
-        if self._commit(clean=clean):
+        if any(self._commit(clean=clean) for _ in range(_RELEASE_ATTEMPTS)):
             for partition, offset in reached.items():
                 store = desk.ledger.store(partition)
                 store.set_fact("ledger_offset", str(offset))

@@ -24,6 +24,14 @@ _DENIED = {
     KafkaError._AUTHENTICATION,  # noqa: SLF001 - the library's name for a failed log-on
 }
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}  # noqa: SLF001
+# What a rolled-back transaction leaves behind, and what a group answers that has moved on without us.
+_ABORTED = {
+    KafkaError._PURGE_QUEUE,  # noqa: SLF001
+    KafkaError._PURGE_INFLIGHT,  # noqa: SLF001
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.REBALANCE_IN_PROGRESS,
+}
 _MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
 
 
@@ -63,7 +71,7 @@ def translate(error: KafkaException | KafkaError) -> KafkaFault:
         return AccessDenied(message(KafkaMessage.REFUSED, reason=reason))
     if cause.code() in _MISSING:
         return TopicFault(message(KafkaMessage.TOPIC_MISSING, topics=reason))
-    if cause.txn_requires_abort():
+    if cause.txn_requires_abort() or cause.code() in _ABORTED:
         return TransactionAborted(message(KafkaMessage.ABORTED, reason=reason))
     return unavailable(reason)
 

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 from confluent_kafka import KafkaException, TopicPartition
 
 from connector.runtime.kafka.connection import Connection
-from connector.runtime.kafka.errors import translate
+from connector.runtime.kafka.errors import TransactionAborted, translate
 from connector.runtime.kafka.reading import Message, as_message, consume
+from connector.runtime.messages import KafkaMessage, message
 
 SESSION_TIMEOUT = 6.0
 """Seconds of silence after which the group gives a member's partitions to others. The lowest a stock broker accepts;
@@ -113,8 +114,15 @@ class GroupConsumer:
 
     @property
     def metadata(self) -> Any:
-        """Group and generation, for ``Transaction.offsets``."""
-        return self._consumer.consumer_group_metadata()
+        """Group and generation, for ``Transaction.offsets``.
+
+        Raises:
+            TransactionAborted: we are not in the group now.
+        """
+        try:
+            return self._consumer.consumer_group_metadata()
+        except RuntimeError as error:
+            raise TransactionAborted(message(KafkaMessage.ABORTED, reason=error)) from error
 
     def pause(self, partitions: Iterable[int]) -> None:
         """Fetch nothing of these until ``resume``."""

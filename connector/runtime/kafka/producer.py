@@ -49,7 +49,13 @@ class Transaction:
                 raise translate(error) from error
 
     def offsets(self, positions: Iterable[TopicPartition], group_metadata: Any) -> None:
-        """Commit these positions of a group with the transaction; fails when the group's generation has moved on."""
+        """Commit these positions of a group with the transaction; fails when the group's generation has moved on.
+
+        Records are delivered first: rolling back while some are on their way makes the client fail the next
+        transaction too ("skipped sequence numbers").
+        """
+        self._producer.flush(TRANSACTION_TIMEOUT)
+        self.check()
         try:
             self._producer.send_offsets_to_transaction(list(positions), group_metadata, TRANSACTION_TIMEOUT)
         except KafkaException as error:
