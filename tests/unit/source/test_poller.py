@@ -464,7 +464,7 @@ def test_who_is_hinted_during_the_load_is_looked_at_after_it() -> None:
     site.poller.run_once()
     assert "s00001" in site.members()["A"]
     site.database.delete(1)
-    site.database.put(6000, "s00001", "B")
+    site.signal("look", students=("s00001",))
     site.run(100)
 
     assert site.database.truth_of() == site.members()
