@@ -67,7 +67,9 @@ class Feed:
         self.clock, self.metrics, self.tracer = clock, metrics, tracer
         self.mapping = RowMapping(settings.membership, settings.cohort, settings.maps)
         self.examiner = Examiner(name, source, self.mapping, state, clock, metrics)
-        self.checkpoint = state.checkpoint(name) or Checkpoint(name, loaded=False, hints=(), fingerprint=fingerprint)
+        stored = state.checkpoint(name)
+        fresh = Checkpoint(name, loaded=False, hints=(), fingerprint=fingerprint)
+        self.checkpoint = fresh if stored is None or not stored.fingerprint else stored
         self.follow_ups = FollowUps()
         self.hinted_since_snapshot: set[str] | None = None
         self._read_clock: tuple[datetime, float] | None = None

@@ -35,6 +35,8 @@ from schemas.records import Signal
 _log = Log("source")
 _TURN_S = 0.25
 _ENDS_EVERY_S = 60.0
+_REST_S = 3.0
+"""Two heartbeats of the group: a member that has lost its place knows by then."""
 
 MakeSource = Callable[[str, SourceSettings, Clock], Source]
 
@@ -71,6 +73,7 @@ class Connector:
         self._elector = Elector(connection, topics.signals, CONNECTOR_GROUP)
         self._restorer: Restorer | None = self._restoring()
         self._work: _Work | None = None
+        self._rests_until = 0.0
 
     @property
     def active(self) -> bool:
@@ -97,7 +100,7 @@ class Connector:
         elected = self._elector.poll(0.0 if self._work is not None else _TURN_S)
         self._around.metrics.gauge(Gauge.ACTIVE, 1 if elected else 0, role="connector")
         try:
-            if not elected:
+            if not elected or self._around.clock.monotonic() < self._rests_until:
                 self._stand_by()
             elif self._work is None:
                 self._begin()
@@ -107,6 +110,8 @@ class Connector:
             # Fenced: another one writes. Aborted: what is in memory may be ahead of the topic. Both begin anew.
             _log.warning("connector.steps_down", reason=fault.message)
             self._stop_work()
+            # The group may have another owner already, of whom we hear within this time: do not fence them.
+            self._rests_until = self._around.clock.monotonic() + _REST_S
 
     def close(self) -> None:
         """Leave the group, so that the next one is elected at once."""

@@ -204,8 +204,8 @@ class SourceSettings(Section):
     connect_timeout: Duration = timedelta(seconds=10)
     """Longest time for a log-on."""
 
-    call_timeout: Duration = timedelta(seconds=60)
-    """Longest time for one call of the database."""
+    call_timeout: Duration = timedelta(seconds=30)
+    """Longest time for one call of the database. Meanwhile the other sources wait."""
 
     snapshot_timeout: Duration = timedelta(minutes=15)
     """Longest time for one call of a snapshot; the first one waits until the database has sorted all rows."""

@@ -19,7 +19,7 @@ from connector.source.publisher import Batch, Publisher
 from connector.source.snapshotting import FIRST_LOAD, SNAPSHOT, Snapshots
 from connector.source.state import State
 from connector.source.suspects import released_by
-from schemas.records import Signal, Suspects
+from schemas.records import Checkpoint, Signal, Suspects
 
 
 class Asked(Protocol):
@@ -80,8 +80,9 @@ def retire(source: str, state: State, publisher: Publisher, at: datetime) -> int
         count += len(changes)
         after = page[-1]
     settled = [Suspects(source, student, ()) for student in state.suspicions.students(source)]
-    if settled:
-        publisher.publish(Batch(suspects=settled))
+    # Without a fingerprint: should the settings name it again one day, it begins with a first load.
+    retired = Checkpoint(source, loaded=False, hints=(), fingerprint="")
+    publisher.publish(Batch(suspects=settled, checkpoint=retired))
     return count
 
 

@@ -137,6 +137,8 @@ class Worker:
             if self.strange is None:
                 _log.error("source.blocked", source=feed.name, message=said)
                 self.snapshots.drop()
+        elif self.strange is not None:
+            self.problem = None  # it is what it was again
         self.strange = found if reasons else None
         if feed.checkpoint.database is None and not reasons:
             feed.save(replace(feed.checkpoint, database=found.database))

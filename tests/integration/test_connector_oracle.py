@@ -150,6 +150,10 @@ def test_a_wrong_password_is_tried_once(standin: OracleStandin, database: Databa
         secret.write_text("app")
         source.clock()
 
+        secret.unlink()
+        source.session.close()
+        assert fault_of(Halted, source.clock).startswith("CS1009")
+
     (text,) = faults
     assert text.startswith("CS2002")
 
@@ -185,6 +189,22 @@ def test_a_port_that_is_no_oracle_is_told(port: Any) -> None:
         settings = settings_for(f"127.0.0.1:{number}/x", connect_timeout="300ms")
         with reading(settings) as source:
             assert fault_of(Unavailable, source.clock).startswith("CS2007")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_slow_log_on_goes_on_behind_an_impatient_poller(standin: OracleStandin, database: Database) -> None:
+    """Other sources are not held up; the connection is there when it is asked for again, and was made once."""
+    standin.faults.add(Fault("logon", delay=1.0))
+    before = standin.activity.connections
+    source = OracleSource("apogee", settings_for(database.dsn), SystemClock(), patience_s=0.1)
+    try:
+        assert fault_of(Unavailable, source.clock).startswith("CS2007")
+        SystemClock().sleep(1.5)
+        source.clock()
+    finally:
+        source.close()
+
+    assert before + 1 == standin.activity.connections
 
 
 def test_addresses_that_cannot_be_right(database: Database) -> None:
@@ -238,7 +258,7 @@ def test_a_call_that_hangs_is_ended(standin: OracleStandin, database: Database) 
     """By the call's own time limit."""
     standin.faults.add(Fault("execute", delay=30, matching="IN \\(", times=3))
     with reading(settings_for(database.dsn, call_timeout="300ms")) as source:
-        assert fault_of(Unavailable, source.truth, ["s"]).startswith("CS2008")
+        assert fault_of(Unavailable, source.truth, ["s"]).startswith("CS2013")
 
 
 def test_a_lost_grant_needs_a_person(standin: OracleStandin, database: Database) -> None:

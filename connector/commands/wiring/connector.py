@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from connector.commands.wiring.base import Base, keep_running, prepare_topics
 from connector.runtime.telemetry import Log
-from connector.source.oracle.reader import OracleSource
+from connector.source.oracle.reader import polled_source
 from connector.source.service import Connector, Surroundings
 
 PART = "poll"
@@ -32,7 +32,7 @@ class ConnectorRole:
         telemetry = base.telemetry
         connector = Connector(
             settings.required_sources(),
-            OracleSource,
+            polled_source,
             base.connection,
             base.topics(),
             base.codec,

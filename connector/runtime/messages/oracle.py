@@ -63,6 +63,11 @@ class OracleMessage(Entry):
         'The student column {column} of source "{source}" is a {type}.',
         "Select it as text or as a number.",
     )
+    TIMED_OUT = (
+        "CS2013",
+        'The {query} query of source "{source}" took too long and was ended.',
+        "It is tried again by itself. If it comes back, look at its plan, or raise call_timeout (snapshot_timeout).",
+    )
     SNAPSHOT_DISORDER = (
         "CS2012",
         'The snapshot of source "{source}" came out of order at row {row}; it was stopped, and nothing more was published.',

@@ -31,6 +31,7 @@ _STATEMENT = re.compile(r"ORA-(009\d\d|01031|017(19|22)|01789|01839|018(30|4\d|5
 _GONE = {"DPY-4011", "DPY-1001", "DPI-1010", "DPI-1080", "ORA-01012", "ORA-03113", "ORA-03114", "ORA-03135"}
 _NOT_ORACLE = re.compile(r"DPY-(4011|50\d\d)")
 """A connection that ends before it began, or bytes that are no TNS."""
+_TIME_OUTS = {"DPY-4024", "DPI-1067", "ORA-01013"}
 _WRAPPED = {"DPY-6005"}
 
 
@@ -93,6 +94,8 @@ def calling(source: str, query: str, error: oracledb.Error) -> OperationalError:
         return Halted(message(OracleMessage.LOGON_REFUSED, source=source, reason=said.text))
     if _STATEMENT.fullmatch(said.code):
         return Halted(message(OracleMessage.QUERY_REFUSED, source=source, query=query, reason=said.text))
+    if said.code in _TIME_OUTS:
+        return Unavailable(message(OracleMessage.TIMED_OUT, source=source, query=query))
     if said.code == "ORA-01555":
         return Unavailable(message(OracleMessage.SNAPSHOT_TOO_OLD, source=source, query=query))
     return Unavailable(message(OracleMessage.QUERY_FAILED, source=source, query=query, reason=said.text))

@@ -30,17 +30,24 @@ _GRAINS = {
     oracledb.DB_TYPE_TIMESTAMP_LTZ: Grain.ZONED,
 }
 _TEXTS = {oracledb.DB_TYPE_VARCHAR, oracledb.DB_TYPE_CHAR, oracledb.DB_TYPE_NVARCHAR, oracledb.DB_TYPE_NCHAR}
+_PATIENCE_S = 2.0
 _LOOK_AGAIN_S = 600.0
 """After this time it is tried again whether open transactions may be seen."""
+
+
+def polled_source(name: str, settings: SourceSettings, clock: Clock) -> OracleSource:
+    """A source for the poller, which must not let one that does not answer hold up the others."""
+    return OracleSource(name, settings, clock, patience_s=_PATIENCE_S)
 
 
 class OracleSource:
     """Reads by statements of ``statements``. What the columns are is asked once, and again after a refused statement."""
 
-    def __init__(self, name: str, settings: SourceSettings, clock: Clock) -> None:
+    def __init__(self, name: str, settings: SourceSettings, clock: Clock, *, patience_s: float | None = None) -> None:
+        """``patience_s`` is the longest wait for a log-on, which goes on behind it; None: as long as it takes."""
         self.name, self.settings, self._clock = name, settings, clock
         self.mapping = RowMapping(settings.membership, settings.cohort, settings.maps)
-        self.session = Session(name, settings, clock)
+        self.session = Session(name, settings, clock, patience_s=patience_s)
         self._hints = {hint_name(hint, n): hint for n, hint in enumerate(settings.hints, 1)}
         self._origin = statements.origin(settings.membership.table, settings.membership.query)
         self._student_type: Any = None

@@ -16,7 +16,8 @@ import tenacity
 
 from connector.runtime.clock import Clock
 from connector.runtime.errors import Halted, Unavailable
-from connector.runtime.messages import OracleMessage, message
+from connector.runtime.messages import OracleMessage, SettingsMessage, message
+from connector.runtime.settings import Secret
 from connector.source.oracle import errors
 from connector.source.oracle.errors import DriverError
 from connector.source.oracle.logon import LogOn, NoAnswer
@@ -31,11 +32,24 @@ _thick = Lock()
 class Session:
     """Not for use by several threads. Connects lazily, and anew after the connection was lost."""
 
-    def __init__(self, source: str, settings: SourceSettings, clock: Clock, *, timeout_s: float | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        settings: SourceSettings,
+        clock: Clock,
+        *,
+        timeout_s: float | None = None,
+        patience_s: float | None = None,
+    ) -> None:
+        """``timeout_s`` ends a call, ``patience_s`` the wait for a log-on, which goes on behind it and may be there when
+        it is asked for again; None: as the settings say.
+        """
         self.source, self._settings, self._clock = source, settings, clock
+        # Resolving, connecting and the log-on's own round trips: some room beyond the TCP connection's time.
+        self._patience_s = patience_s or settings.connect_timeout.total_seconds() * 1.5
         self._timeout_ms = int((timeout_s or settings.call_timeout.total_seconds()) * 1000)
         self._connection: oracledb.Connection | None = None
-        self._password = ""
+        self._password = self._wallet_password = ""
         self._log_on = LogOn(self._open, clock.monotonic)
         self._refused: tuple[bytes, Halted] | None = None
         self.busy = 0.0
@@ -100,7 +114,7 @@ class Session:
                 return call(cursor)
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(Unavailable),
+            retry=tenacity.retry_if_exception(_worth_another),
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
             wait=tenacity.wait_exponential_jitter(multiplier=0.2, max=2.0, jitter=0.3),
             sleep=self._clock.sleep,
@@ -122,6 +136,11 @@ class Session:
                 # After a time-out or an unknown error the session may be in any state; a new one is not.
                 self.close()
             raise fault from error
+        except UnicodeDecodeError as error:
+            reason = f"a text is not in the database's character set ({error.reason})"
+            raise Halted(
+                message(OracleMessage.QUERY_REFUSED, source=self.source, query=query, reason=reason)
+            ) from error
         finally:
             self.busy += self._clock.monotonic() - began
 
@@ -147,17 +166,18 @@ class Session:
 
     def _connect(self) -> oracledb.Connection:
         settings = self._settings
-        self._password = settings.password.read()
+        self._password = self._secret("password", settings.password)
+        if settings.wallet_password is not None:
+            self._wallet_password = self._secret("wallet_password", settings.wallet_password)
         mark = hashlib.sha256(f"{settings.user}\0{self._password}".encode()).digest()
         if self._refused is not None and self._refused[0] == mark:
             raise self._refused[1]
         try:
-            # Resolving, connecting and the log-on's own round trips, with some room beyond the TCP connection's time.
-            connection = self._log_on(settings.connect_timeout.total_seconds() * 1.5)
+            connection = self._log_on(self._patience_s)
             connection.call_timeout = self._timeout_ms
             connection.module = settings.module[:48]  # V$SESSION cuts it there
         except NoAnswer as error:
-            reason = f"no answer within {settings.connect_timeout.total_seconds() * 1.5:g} s"
+            reason = f"no answer within {self._patience_s:g} s"
             raise Unavailable(message(OracleMessage.NO_ANSWER, source=self.source, reason=reason)) from error
         except oracledb.Error as error:
             fault = errors.connecting(self.source, error)
@@ -165,6 +185,13 @@ class Session:
                 self._refused = (mark, fault)
             raise fault from error
         return connection
+
+    def _secret(self, name: str, secret: Secret) -> str:
+        try:
+            return secret.read()
+        except (OSError, ValueError) as error:
+            key = f"sources.{self.source}.{name}"
+            raise Halted(message(SettingsMessage.SECRET_UNREADABLE, key=key, reason=error)) from error
 
     def _open(self) -> oracledb.Connection:
         settings = self._settings
@@ -174,12 +201,18 @@ class Session:
         if settings.wallet is not None:
             more["wallet_location"] = str(settings.wallet)
         if settings.wallet_password is not None:
-            more["wallet_password"] = settings.wallet_password.read()
+            more["wallet_password"] = self._wallet_password
         if settings.mode == "thick":
             _use_client_libraries(settings)
         else:
             more["tcp_connect_timeout"] = settings.connect_timeout.total_seconds()
         return oracledb.connect(user=settings.user, password=self._password, dsn=settings.dsn, **more)
+
+
+def _worth_another(error: BaseException) -> bool:
+    """Whether to try at once again. What has used up its time already would keep other sources waiting."""
+    slow = (OracleMessage.NO_ANSWER, OracleMessage.TIMED_OUT)
+    return isinstance(error, Unavailable) and error.message.entry not in slow
 
 
 def _use_client_libraries(settings: SourceSettings) -> None:

@@ -252,6 +252,10 @@ def test_a_source_that_left_the_settings_keeps_its_support_until_retired() -> No
 
     assert {"s2"} == site.members()["A"]
     assert ("A", "absent", "retired") == site.causes("s1")[-1]
+    site.sources["two"] = settings()
+    site.restart()
+    site.run(5)
+    assert {"s1", "s2"} == site.members()["A"]
 
 
 def test_a_restart_publishes_nothing_twice() -> None:
@@ -369,8 +373,12 @@ def test_a_clock_far_behind_blocks_and_one_a_little_behind_does_not() -> None:
     assert "s9" in site.members()["A"]
     site.database.skew = timedelta(hours=-1)
     site.run(120)
-
     assert AlertState.RAISED is site.alerts()["connector/apogee/identity"].state
+    site.database.skew = timedelta()
+    site.run(120)
+
+    assert AlertState.CLEARED is site.alerts()["connector/apogee/identity"].state
+    assert site.poller.quiet
 
 
 def test_a_snapshot_finds_what_no_hint_told() -> None:
