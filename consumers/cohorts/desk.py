@@ -79,6 +79,8 @@ class Desk:
     """Students whose account the directory has to be asked for."""
     vanished: set[int] = field(default_factory=set)
     """Accounts of which Moodle said that they do not exist."""
+    rushing: bool = False
+    """Whether the last poll brought so many records that more are sure to follow at once."""
     gone: set[str] = field(default_factory=set)
     """Cohorts of which Moodle said that they do not exist."""
 

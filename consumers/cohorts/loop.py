@@ -85,6 +85,7 @@ class Consumer:
         """
         arrivals = inbox.poll(self._desk.settings.poll_records, self._patience())
         now = self._now()
+        self._desk.rushing = len(arrivals.messages) * 4 >= self._desk.settings.poll_records
         self._intake.take(arrivals.messages, now)
         self._intake.follow(arrivals.commands, now)
         self._desk.crew.collect()
