@@ -20,6 +20,8 @@ class Ends:
     reconcile_port: int
     directory: Path
     """For the local stores, the secrets and the trace file."""
+    oracle_control: str = ""
+    """Control port of the Oracle stand-in; the product knows nothing of it."""
 
 
 def write_settings(ends: Ends) -> Path:

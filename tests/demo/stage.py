@@ -57,7 +57,8 @@ def build(plan: Plan, children: Children, narrator: Narrator) -> World:
     for child in (kafka, oracle, moodle):
         child.start()
     university = found(plan.seed, plan.scale)
-    school = StudentSystem(_oracle_dsn(oracle))
+    dsn, control = oracle.await_line(r"^listening (\S+) control (\S+)").groups()
+    school = StudentSystem(dsn)
     rows = school.load(university)
     site = _moodle_site(moodle)
     site.prepare(university.accounts)
@@ -67,7 +68,15 @@ def build(plan: Plan, children: Children, narrator: Narrator) -> World:
     )
     kafka.await_line(r"Kafka answers at")
     ends = Ends(
-        f"127.0.0.1:{kafka_port}", school.dsn, site.url, site.token, poll_port, consume_port, reconcile_port, directory
+        f"127.0.0.1:{kafka_port}",
+        dsn,
+        site.url,
+        site.token,
+        poll_port,
+        consume_port,
+        reconcile_port,
+        directory,
+        control,
     )
     narrator.say(f"   Kafka at {ends.bootstrap}")
     settings = write_settings(ends)
@@ -99,10 +108,6 @@ def wipe(directory: Path) -> None:
 
 def _module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"tests.standins.{name}", *arguments]
-
-
-def _oracle_dsn(child: Child) -> str:
-    return child.await_line(r"^listening (\S+)")[1]
 
 
 def _moodle_site(child: Child) -> MoodleSite:

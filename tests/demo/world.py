@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -143,6 +144,14 @@ class World:
         return subprocess.run(
             [*product_command(self.settings), *arguments], check=False, capture_output=True, text=True, timeout=seconds
         )
+
+    def oracle(self, request: str, method: str = "POST", **body: Any) -> dict[str, Any]:
+        """Ask the Oracle stand-in's control port."""
+        answer = httpx.request(
+            method, f"{self.ends.oracle_control}/{request}", json=body, timeout=30.0, trust_env=False
+        )
+        answer.raise_for_status()
+        return dict(answer.json())
 
     def kafka_tool(self, main: str, *arguments: str) -> str:
         """Run one of Kafka's own tools; raises ``RuntimeError`` with its words when it fails."""

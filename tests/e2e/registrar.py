@@ -62,7 +62,7 @@ class Registrar:
             self.ended.add(row)
             school.withdraw(row)
             self.rows[row] = WITHDRAWN
-        elif lot < 0.8:
+        elif lot < 0.8 and WITHDRAWN in self.rows.values():
             row = self._some(WITHDRAWN)
             school.reinstate(row)
             self.rows[row] = ACTIVE

@@ -91,7 +91,7 @@ def reconcile(world: World) -> None:
 def _reset_and_restart(world: World) -> float:
     """Seconds from the consumer's start until it has worked off every record and every recheck."""
     world.consumer.stop()
-    wait_until(lambda: _is_idle(world), "the consumer's group is empty")
+    await_idle_group(world)
     world.kafka_tool(
         GROUP_TOOL, "--group", CONSUMER_GROUP, "--reset-offsets", "--to-earliest", "--all-topics", "--execute"
     )
@@ -110,11 +110,15 @@ def _reset_and_restart(world: World) -> float:
     return took
 
 
-def _is_idle(world: World) -> bool:
-    """Whether the consumer's group has no members, as Kafka demands of whoever resets its offsets."""
+def await_idle_group(world: World) -> None:
+    """Until the consumer's group has no members, as Kafka demands of whoever resets its offsets."""
     admin = AdminClient({"bootstrap.servers": world.ends.bootstrap})
-    described = admin.describe_consumer_groups([CONSUMER_GROUP], request_timeout=10.0)[CONSUMER_GROUP].result()
-    return bool(described.state == ConsumerGroupState.EMPTY)
+
+    def idle() -> bool:
+        described = admin.describe_consumer_groups([CONSUMER_GROUP], request_timeout=10.0)[CONSUMER_GROUP].result()
+        return bool(described.state == ConsumerGroupState.EMPTY)
+
+    wait_until(idle, "the consumer's group is empty")
 
 
 def _worked_off(world: World) -> bool:
