@@ -16,6 +16,7 @@ from connector.commands.wiring.consumer import ConsumerRole
 from connector.commands.wiring.reconciler import open_reconciliation
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.telemetry import Count, Gauge, Log
+from consumers.reconciler.compare import Drift
 from consumers.reconciler.report import Verdict
 from consumers.reconciler.run import Scope
 
@@ -90,6 +91,9 @@ class _Schedule:
             base.telemetry.metrics.gauge(Gauge.LAST_RECONCILED, base.clock.now().timestamp(), sink=self._sink)
             for kind, count in report.before.by_kind.items():
                 base.telemetry.metrics.count(Count.DISCREPANCIES_FOUND, count, sink=self._sink, kind=kind)
+            for kind in Drift:
+                left = report.last.by_kind[kind.value]
+                base.telemetry.metrics.gauge(Gauge.DISCREPANCIES, left, sink=self._sink, kind=kind.value)
             log = Log(self.part)
             say = log.warning if report.verdict is Verdict.ATTENTION else log.info
             say("reconciled", **report.plain)

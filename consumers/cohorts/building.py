@@ -39,6 +39,7 @@ from consumers.cohorts.witness import Witness
 from schemas.codec import Codec, Undecodable
 from schemas.records import Alert, CohortEntry, LedgerEntry
 
+_MEASURE_EVERY = 5.0
 LEASE = SESSION_TIMEOUT / 3
 """Seconds after a commit in which calls may be sent."""
 
@@ -165,11 +166,16 @@ class CohortConsumer:
             topic_id(connection, topics.memberships),
             parts.consumer.commit,
         )
+        self._measure_at, self._measured = 0.0, frozenset[int]()
         self._inbox = KafkaInbox(connection, topics, f"cohortstream.{sink}", tenancy, parts.ledger)
 
     def run_once(self) -> None:
         """One turn; see ``Consumer.run_once``."""
         self._consumer.run_once(self._inbox)
+        now = self._desk.clock.monotonic()
+        if now >= self._measure_at:
+            self._measure_at = now + _MEASURE_EVERY
+            self._measure()
 
     @property
     def idle(self) -> bool:
@@ -190,6 +196,14 @@ class CohortConsumer:
     def owned(self) -> frozenset[int]:
         """Partitions that are ours."""
         return self._desk.ledger.owned
+
+    def _measure(self) -> None:
+        """How far behind the topic each partition is; transactions' own marks count, so it is an upper bound."""
+        ledger = self._desk.ledger
+        ends = self._inbox.group.ends(ledger.owned)
+        lag = {p: max(0, end - max(0, ledger.marker(p).next_offset)) for p, end in ends.items()}
+        self._desk.witness.behind(lag, self._measured - ledger.owned)
+        self._measured = ledger.owned
 
     def close(self) -> None:
         """Finish what is under way, commit, write clean markers, leave the group."""

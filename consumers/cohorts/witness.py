@@ -27,6 +27,7 @@ class Witness:
         """``metrics`` has the sink's label filled in."""
         self._metrics, self._tracer, self._pseudonym = metrics, tracer, pseudonym
         self._contexts: dict[Key, TraceContext] = {}
+        self._parked_for: set[str] = set()
 
     def taken_in(self, key: Key, headers: Mapping[str, bytes]) -> None:
         """A record became the last word of its membership."""
@@ -85,6 +86,13 @@ class Witness:
             "record dead-lettered", now, now, parent=context, attributes=attributes, keep="deadletter"
         ).trace_id
 
+    def behind(self, lag: Mapping[int, int], lost: Iterable[int]) -> None:
+        """Records of each partition that are not taken in; ``lost`` partitions are no longer ours."""
+        for partition, records in lag.items():
+            self._metrics.gauge(Gauge.LAG, records, partition=str(partition))
+        for partition in lost:
+            self._metrics.forget(Gauge.LAG, partition=str(partition))
+
     def settled(self, key: Key) -> None:
         """Nothing is to be done for it."""
         self._contexts.pop(key, None)
@@ -104,8 +112,12 @@ class Witness:
     def stands(self, counts: Mapping[tuple[str, str], int], partitions: int) -> None:
         """How many entries stand where."""
         parked = {reason: n for (status, reason), n in counts.items() if status == "parked"}
+        for reason in self._parked_for - parked.keys():
+            self._metrics.gauge(Gauge.PARKED, 0, reason=reason)
         for reason, n in parked.items():
             self._metrics.gauge(Gauge.PARKED, n, reason=reason)
+        self._parked_for |= parked.keys()
+        self._metrics.gauge(Gauge.LEDGER, sum(counts.values()))
         for status, gauge in (("held", Gauge.HELD), ("due", Gauge.DUE), ("quarantined", Gauge.QUARANTINED)):
             self._metrics.gauge(gauge, sum(n for (found, _), n in counts.items() if found == status))
         self._metrics.gauge(Gauge.PARTITIONS, partitions)

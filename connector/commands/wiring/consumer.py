@@ -10,8 +10,11 @@ from connector.commands.wiring.base import Base, keep_running, prepare_topics
 from connector.commands.wiring.moodle import open_moodle
 from connector.runtime.errors import OperationalError
 from connector.runtime.kafka.errors import KafkaFault
-from connector.runtime.telemetry import Log
+from connector.runtime.telemetry import Gauge, Log
 from consumers.cohorts.building import CohortConsumer, Site, Surroundings
+from consumers.moodle.directory import Directory, DirectoryState
+
+_LOOK_EVERY_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class ConsumerRole:
             consumer = CohortConsumer(self.sink, settings, base.connection, base.codec, site, around)
             Log(self.part).info("consumer.started", run=consumer.run)
             try:
-                self._turn_until_stopped(consumer)
+                self._turn_until_stopped(consumer, moodle.directory)
             except KafkaFault:
                 consumer.abandon()
                 raise
@@ -54,8 +57,8 @@ class ConsumerRole:
             consumer.close()
             Log(self.part).info("consumer.stopped", run=consumer.run)
 
-    def _turn_until_stopped(self, consumer: CohortConsumer) -> None:
-        base = self.base
+    def _turn_until_stopped(self, consumer: CohortConsumer, directory: Directory) -> None:
+        base, next_look = self.base, 0.0
         while not base.stopping.is_set():
             consumer.run_once()
             base.health.turned(self.part)
@@ -64,4 +67,13 @@ class ConsumerRole:
                 base.health.ready(self.part)
             else:
                 base.health.not_ready(self.part, cause)
+            if base.clock.monotonic() >= next_look:
+                next_look = base.clock.monotonic() + _LOOK_EVERY_S
+                self._measure(directory.state())
             self.on_turn(consumer)
+
+    def _measure(self, directory: DirectoryState) -> None:
+        metrics = self.base.telemetry.metrics
+        metrics.gauge(Gauge.DIRECTORY_USERS, directory.known, sink=self.sink)
+        if directory.refreshed_at is not None:
+            metrics.gauge(Gauge.DIRECTORY_REFRESHED, directory.refreshed_at, sink=self.sink)

@@ -138,6 +138,13 @@ class GroupConsumer:
         except KafkaException as error:
             raise translate(error) from error
 
+    def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The end of each partition as the client last heard; those it has not heard of yet are left out."""
+        found = {
+            p: self._consumer.get_watermark_offsets(TopicPartition(self._topic, p), cached=True) for p in partitions
+        }
+        return {p: marks[1] for p, marks in found.items() if marks is not None and marks[1] >= 0}
+
     def position(self, partition: int, offset: int) -> TopicPartition:
         """A position of this topic, for ``Transaction.offsets``."""
         return TopicPartition(self._topic, partition, offset)

@@ -114,12 +114,6 @@ class Gauge(Metric):
         "source",
         "Cohorts whose idnumber Moodle's database may hold equal to an earlier one.",
     )
-    OPEN_RANGES = (
-        "open.ranges",
-        COUNT,
-        "source hint",
-        "Ranges behind the cursor that will be read again when their transaction has gone.",
-    )
     WATERMARK_AGE = "watermark.age", SECONDS, "source hint", "How far the low-watermark is behind the database's clock."
     LAST_POLL = (
         "poll.succeeded",
@@ -168,10 +162,3 @@ class Histogram(Metric):
         _FAST,
     )
     MOODLE_CALL_ROWS = "moodle.call.rows", ROWS, "sink function", "Rows in one call that changes memberships.", _SIZES
-    BATCH_DURATION = (
-        "batch.duration",
-        SECONDS,
-        "sink",
-        "One batch of the consumer, from its first record to the commit.",
-        _FAST,
-    )

@@ -68,13 +68,13 @@ def test_memory_metrics_remember() -> None:
     metrics.count(Count.APPLIED, 2, sink="a", op="added")
     metrics.count(Count.APPLIED, sink="b", op="added")
     metrics.gauge(Gauge.HELD, 3, sink="a")
-    metrics.observe(Histogram.BATCH_DURATION, 0.5, sink="a")
-    metrics.observe(Histogram.BATCH_DURATION, 0.25, sink="a")
+    metrics.observe(Histogram.TRUTH_DURATION, 0.5, source="a")
+    metrics.observe(Histogram.TRUTH_DURATION, 0.25, source="a")
 
     assert metrics.total(Count.APPLIED, op="added") == 3
     assert metrics.total(Count.APPLIED, sink="a") == 2
     assert metrics.value(Gauge.HELD, sink="a") == 3
-    assert metrics.values(Histogram.BATCH_DURATION) == [0.5, 0.25]
+    assert metrics.values(Histogram.TRUTH_DURATION) == [0.5, 0.25]
 
     metrics.forget(Gauge.HELD, sink="a")
 
