@@ -1,0 +1,117 @@
+"""The commands that a person runs, on a site at work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.demo.world import World
+from tests.e2e.roles import KAFKA, SINK, command
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def answer(world: World, *arguments: str, status: int = 0, overrides: Mapping[str, str] | None = None) -> Any:
+    """The command's answer in JSON; it must end with ``status``."""
+    done = command(world, *arguments, "--json", **(overrides or {}))
+    assert done.returncode == status, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_check_finds_both_ends_in_order(world: World) -> None:
+    """Every end is named with what was seen, and nothing is a fault."""
+    found = answer(world, "check")
+
+    assert {one["end"] for one in found} >= {"oracle scolarite", "kafka", "moodle moodle"}
+    assert [one for one in found if one["outcome"] == "fault"] == []
+
+
+def test_preview_shows_what_is_there(world: World) -> None:
+    """The patterns make the cohorts that the product has made."""
+    found = answer(world, "preview", "scolarite")["scolarite"]
+
+    assert found["complete"]
+    assert {one["idnumber"] for one in found["cohorts"]} <= world.moodle.cohorts().keys()
+
+
+def test_status_and_explain_tell_how_it_stands(world: World) -> None:
+    """Who runs, how far, and how one membership came to be."""
+    stands = json.loads(command(world, "status", "--json").stdout)
+    cohort, student = _a_membership(world)
+    story = answer(world, "explain", cohort, student)["story"]
+
+    assert stands["connector"]["running"] == stands["sinks"]["moodle"]["running"] == 1
+    assert stands["connector"]["sources"]["scolarite"]["loaded"]
+    assert [step["topic"] for step in story][:1] == ["enrollment.memberships"]
+    assert story[-1]["record"]["answer"] in ("ok", "already")
+
+
+def test_a_replay_changes_nothing_when_moodle_is_right(world: World) -> None:
+    """And so does a reconciliation that only looks."""
+    since = world.moodle.mark()
+    replayed = answer(world, "replay", "--since", "2026-01-01T00:00")
+    looked = answer(world, "reconcile", "--dry-run")
+
+    assert replayed["changes"] == []
+    assert looked["found"] == {}
+    assert world.moodle.events(since) == []
+
+
+def test_a_replay_repairs_one_cohort_on_demand(world: World) -> None:
+    """It shows first what it would do, and does it when told so."""
+    cohort, student = _a_membership(world)
+    world.moodle.control("remove_members", cohort=cohort, usernames=[world.users[student]])
+    shown = answer(world, "replay", "--cohort", cohort, status=6)
+    done = answer(world, "replay", "--cohort", cohort, "--apply")
+
+    assert [(one["op"], one["student"]) for one in shown["changes"]] == [("missing", student)]
+    assert done["left"] == {}
+    assert world.moodle.is_member(cohort, world.users[student])
+
+
+def test_snapshot_reads_everything_again(world: World) -> None:
+    """It follows the connector to the end and tells the counts."""
+    done = command(world, "snapshot", "scolarite")
+
+    assert done.returncode == 0, done.stderr
+    assert "scolarite: finished" in done.stdout
+
+
+def test_nothing_is_held(world: World) -> None:
+    """And a hash that stands for nothing releases nothing."""
+    assert answer(world, "held") == {"hash": None, "held": []}
+
+    refused = command(world, "approve", "0123456789ab")
+
+    assert refused.returncode == 5
+    assert "CS6008" in refused.stderr
+
+
+def test_sync_does_everything_once_and_ends(world: World) -> None:
+    """The manual run: on topics of its own it finds Moodle as it should be, writes nothing new, and says how it stands."""
+    since = world.moodle.mark()
+    alone = {
+        f"{KAFKA}TOPIC_PREFIX": "manual.",
+        f"{KAFKA}PARTITIONS": "2",
+        f"{SINK}STATE_DIRECTORY": str(world.ends.directory / "manual"),
+        "COHORTSTREAM__CONNECTOR__STATE_DIRECTORY": str(world.ends.directory / "manual"),
+        "COHORTSTREAM__TELEMETRY__HTTP_PORTS": "{}",
+    }
+    stands = answer(world, "sync", "--once", overrides=alone)
+
+    assert stands["connector"]["sources"]["scolarite"]["loaded"]
+    assert stands["sinks"]["moodle"]["memberships"]["present settled"] > 0
+    assert stands["sinks"]["moodle"]["lag"] <= 2 * 2  # transactions' own marks
+    assert world.moodle.events(since) == []
+
+
+def _a_membership(world: World) -> tuple[str, str]:
+    """A cohort, and the key of a student whom Moodle shows in it."""
+    for cohort in sorted(world.moodle.cohorts()):
+        for student, username in sorted(world.users.items()):
+            if cohort.startswith("2026-") and world.moodle.is_member(cohort, username):
+                return cohort, student
+    raise AssertionError("Moodle shows nobody anywhere")
