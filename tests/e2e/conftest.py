@@ -1,4 +1,4 @@
-"""A small university with the product at work, shared by the tests of a module."""
+"""A small university with the product at work, shared by all tests that need one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ cursor = "MAJ"
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The product, loaded, with a second source whose rows may be anything."""
     directory = tmp_path_factory.mktemp("pipe")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import httpx
 
@@ -15,30 +14,44 @@ from tests.demo.waiting import wait_until
 from tests.demo.world import World, product_command
 
 KAFKA, SOURCE, SINK = "COHORTSTREAM__KAFKA__", "COHORTSTREAM__SOURCES__SCOLARITE__", "COHORTSTREAM__SINKS__MOODLE__"
-_numbers = itertools.count(1)
+_BOUND = 120.0
 
 
-@contextmanager
-def faulty_role(world: World, role: str, overrides: Mapping[str, str]) -> Iterator[Child]:
-    """The role as a process while the block runs; its topics, groups and stores are nobody else's."""
-    number = next(_numbers)
-    state = str(world.ends.directory / f"faulty{number}")
-    environment = {
-        f"{KAFKA}TOPIC_PREFIX": f"faulty{number}.",
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Something that is wrong with one end."""
+
+    name: str
+    end: str
+    """As ``cohortstream check --only`` calls it."""
+    role: str
+    overrides: Callable[[World], Mapping[str, str]]
+    codes: tuple[str, ...]
+    """Beginnings of the codes that may tell it."""
+
+
+def faulty_role(world: World, name: str, role: str, overrides: Mapping[str, str]) -> Child:
+    """The role, begun under these settings; its topics, groups and stores are nobody else's."""
+    state = str(world.ends.directory / name)
+    child = world.children.add(name, [*product_command(world.settings), role])
+    child.environment = {
+        f"{KAFKA}TOPIC_PREFIX": f"{name}.",
         f"{KAFKA}PARTITIONS": "2",
         "COHORTSTREAM__CONNECTOR__STATE_DIRECTORY": state,
         f"{SINK}STATE_DIRECTORY": state,
         "COHORTSTREAM__TELEMETRY__HTTP_PORTS": "{}",
         **overrides,
     }
-    child = world.children.add(f"faulty{number}-{role}", [*product_command(world.settings), role])
-    child.environment = environment
     child.start()
-    try:
-        yield child
-        child.check()
-    finally:
-        child.stop()
+    return child
+
+
+def checking(world: World, case: Case) -> Child:
+    """``cohortstream check`` of the end, begun under the same settings."""
+    command = [*product_command(world.settings), "check", "--only", case.end]
+    child = world.children.add(f"{case.name}.check", command, environment=dict(case.overrides(world)), ends=True)
+    child.start()
+    return child
 
 
 def command(world: World, *arguments: str, **overrides: str) -> subprocess.CompletedProcess[str]:
@@ -49,7 +62,7 @@ def command(world: World, *arguments: str, **overrides: str) -> subprocess.Compl
         capture_output=True,
         text=True,
         env=os.environ | overrides,
-        timeout=120,
+        timeout=_BOUND,
     )
 
 
@@ -61,10 +74,15 @@ def readiness(child: Child) -> str:
 
 def await_readiness(child: Child, wanted: Callable[[str], bool], what: str) -> str:
     """The page, once it says what is wanted."""
+    page = ""
 
     def look() -> str | None:
+        nonlocal page
         child.check()
         page = readiness(child)
         return page if wanted(page) else None
 
-    return wait_until(look, what, 90, every=0.3)
+    try:
+        return wait_until(look, what, _BOUND, every=0.3)
+    except TimeoutError as error:
+        raise AssertionError(f"{error}; the page says {page}\n{child.tail()}") from None

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from tests.demo.evening import compare_ends
+from tests.demo.processes import Child
 from tests.demo.steps import faults
 from tests.demo.student_system import Place
 from tests.demo.waiting import wait_until
 from tests.demo.world import CONSUMER_GROUP, GROUP_TOOL, MEMBERSHIPS, World
-from tests.e2e.roles import KAFKA, SINK, SOURCE, await_readiness, command, faulty_role, readiness
+from tests.e2e.roles import KAFKA, SINK, SOURCE, Case, await_readiness, checking, command, faulty_role
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -23,6 +24,62 @@ POISON = (
     (b'["2026-SCI-L1INF-TD01","nobody"]', b"\xc3\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"),
     (b"", b""),
 )
+
+
+CASES = (
+    Case(
+        "http-for-oracle",
+        "oracle",
+        "poll",
+        lambda w: {f"{SOURCE}DSN": w.moodle.url.removeprefix("http://") + "/X", f"{SOURCE}CONNECT_TIMEOUT": "2s"},
+        ("CS2001", "CS2007"),
+    ),
+    Case("nobody-for-oracle", "oracle", "poll", lambda _: {f"{SOURCE}DSN": "127.0.0.1:1/SCOL"}, ("CS2001",)),
+    Case("no-column", "oracle", "poll", lambda _: {f"{SOURCE}COHORT__IDNUMBER": "{COD_ANU}-{NONE}"}, ("CS2004",)),
+    Case("no-grant", "oracle", "poll", lambda _: {f"{SOURCE}MEMBERSHIP__TABLE": "SCOLARITE.GROUPE"}, ("CS2003",)),
+    Case(
+        "kafka-for-moodle",
+        "moodle",
+        "consume",
+        lambda w: {f"{SINK}MOODLE__URL": f"http://{w.ends.bootstrap}"},
+        ("CS4",),
+    ),
+    Case("nobody-for-moodle", "moodle", "consume", lambda _: {f"{SINK}MOODLE__URL": "http://127.0.0.1:1"}, ("CS4001",)),
+    Case(
+        "http-for-kafka",
+        "kafka",
+        "poll",
+        lambda w: {f"{KAFKA}BOOTSTRAP_SERVERS": w.moodle.url.removeprefix("http://")},
+        ("CS3001",),
+    ),
+    Case("nobody-for-kafka", "kafka", "consume", lambda _: {f"{KAFKA}BOOTSTRAP_SERVERS": "127.0.0.1:1"}, ("CS3001",)),
+)
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Roles that were begun with something wrong. They wait in the background while other tests run."""
+
+    password: Child
+    token: Child
+    cases: dict[str, tuple[Child, Child]]
+    """The role and the check, by the case's name."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trials(world: World) -> Trials:
+    secrets = world.ends.directory / "secrets"
+    for name in ("wrong-password", "wrong-token"):
+        (secrets / name).write_text("neither\n")
+    world.oracle("reset")
+    return Trials(
+        faulty_role(world, "wrong-password", "poll", {f"{SOURCE}PASSWORD__FILE": str(secrets / "wrong-password")}),
+        faulty_role(world, "wrong-token", "consume", {f"{SINK}MOODLE__TOKEN__FILE": str(secrets / "wrong-token")}),
+        {
+            case.name: (faulty_role(world, case.name, case.role, case.overrides(world)), checking(world, case))
+            for case in CASES
+        },
+    )
 
 
 def _enrol_and_wait(world: World, kind: str = "TD") -> None:
@@ -120,91 +177,35 @@ def test_offsets_to_the_end(world: World) -> None:
     world.await_events(since, {(cohorts[p.group.cohort], world.user_id(p.student)) for p in places}, set())
 
 
-def test_wrong_oracle_password(world: World) -> None:
-    """A wrong password is tried once, however long the role waits, and taken anew when its file changes."""
-    secret = world.ends.directory / "secrets" / "wrong"
-    secret.write_text("not the password\n")
-    overrides = {f"{SOURCE}PASSWORD": json.dumps({"file": str(secret)})}
-    world.oracle("reset")
-    with faulty_role(world, "poll", overrides) as role:
-        role.await_line("CS2002.*ORA-01017", 90)
-        begun = time.monotonic()
-        wait_until(lambda: time.monotonic() > begun + 8, "time for further attempts", 20)
-
-        assert world.oracle("state", "GET")["failed_logons"] == {"COHORTSTREAM": 1}
-        assert "CS2002" in readiness(role)
-
-        secret.write_text("reader\n")
-        await_readiness(role, lambda page: json.loads(page)["ready"], "the new password is taken")
-
-
-def test_wrong_token(world: World) -> None:
-    """A wrong token stops the consumer before anything, with the fix; the right one is taken without a restart."""
-    secret = world.ends.directory / "secrets" / "wrong-token"
-    secret.write_text("0123456789abcdef\n")
-    with faulty_role(world, "consume", {f"{SINK}MOODLE__TOKEN": json.dumps({"file": str(secret)})}) as role:
-        await_readiness(role, lambda page: "CS4002" in page, "the refused token is told")
-        secret.write_text(world.moodle.token + "\n")
-        await_readiness(role, lambda page: json.loads(page)["ready"], "the new token is taken")
-
-
-def _http_for_oracle(world: World) -> dict[str, str]:
-    return {f"{SOURCE}DSN": world.moodle.url.removeprefix("http://") + "/SCOL", f"{SOURCE}CONNECT_TIMEOUT": "2s"}
-
-
-def _nobody_for_oracle(_: World) -> dict[str, str]:
-    return {f"{SOURCE}DSN": "127.0.0.1:1/SCOL"}
-
-
-def _unknown_column(_: World) -> dict[str, str]:
-    return {f"{SOURCE}COHORT__IDNUMBER": "{COD_ANU}-{NO_SUCH_COLUMN}"}
-
-
-def _no_such_view(_: World) -> dict[str, str]:
-    return {f"{SOURCE}MEMBERSHIP__TABLE": "SCOLARITE.INSCRIPTION_GROUPE"}
-
-
-def _kafka_for_moodle(world: World) -> dict[str, str]:
-    return {f"{SINK}MOODLE__URL": f"http://{world.ends.bootstrap}"}
-
-
-def _nobody_for_moodle(_: World) -> dict[str, str]:
-    return {f"{SINK}MOODLE__URL": "http://127.0.0.1:1"}
-
-
-def _http_for_kafka(world: World) -> dict[str, str]:
-    return {f"{KAFKA}BOOTSTRAP_SERVERS": world.moodle.url.removeprefix("http://")}
-
-
-def _nobody_for_kafka(_: World) -> dict[str, str]:
-    return {f"{KAFKA}BOOTSTRAP_SERVERS": "127.0.0.1:1"}
-
-
-@pytest.mark.parametrize(
-    ("end", "role", "overrides", "codes"),
-    [
-        ("oracle", "poll", _http_for_oracle, ("CS2001", "CS2007")),
-        ("oracle", "poll", _nobody_for_oracle, ("CS2001",)),
-        ("oracle", "poll", _unknown_column, ("CS2004",)),
-        ("oracle", "poll", _no_such_view, ("CS2003",)),
-        ("moodle", "consume", _kafka_for_moodle, ("CS4",)),
-        ("moodle", "consume", _nobody_for_moodle, ("CS4001",)),
-        ("kafka", "poll", _http_for_kafka, ("CS3001",)),
-        ("kafka", "consume", _nobody_for_kafka, ("CS3001",)),
-    ],
-)
-def test_unusable_end(
-    world: World, end: str, role: str, overrides: Callable[[World], dict[str, str]], codes: tuple[str, ...]
-) -> None:
-    """An end that cannot be used is told by its code, by the check and by the role, which waits and does not die."""
-    wrong = overrides(world)
-    with faulty_role(world, role, wrong) as child:
-        checked = command(world, "check", "--only", end, **wrong)
-        page = await_readiness(child, lambda page: any(code in page for code in codes), f"one of {codes}")
-
-    assert checked.returncode == 6, checked.stdout + checked.stderr
-    assert any(code in checked.stdout for code in codes), checked.stdout
+def test_refused_secrets(world: World, trials: Trials) -> None:
+    """A wrong password is tried once, a wrong token changes nothing, and each is taken anew when its file is put right."""
+    page = await_readiness(trials.password, lambda page: "CS2002" in page, "the refused password is told")
+    assert "ORA-01017" in page
+    page = await_readiness(trials.token, lambda page: "CS4002" in page, "the refused token is told")
     assert not json.loads(page)["ready"]
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() > begun + 5, "time for further attempts", 20)
+    assert world.oracle("state", "GET")["failed_logons"] == {"COHORTSTREAM": 1}
+
+    (world.ends.directory / "secrets" / "wrong-password").write_text("reader\n")
+    (world.ends.directory / "secrets" / "wrong-token").write_text(world.moodle.token + "\n")
+
+    for role in (trials.password, trials.token):
+        await_readiness(role, lambda page: bool(json.loads(page)["ready"]), "the new secret is taken")
+        role.stop()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_unusable_end(trials: Trials, case: Case) -> None:
+    """An end that cannot be used is told by its code, by the check and by the role, which waits and does not die."""
+    role, check = trials.cases[case.name]
+    page = await_readiness(role, lambda page: any(code in page for code in case.codes), f"one of {case.codes}")
+    role.check()
+    role.stop()
+
+    assert not json.loads(page)["ready"]
+    assert check.wait(120) == 6, check.output()
+    assert any(code in check.output() for code in case.codes), check.output()
 
 
 def test_bad_settings(world: World) -> None:
