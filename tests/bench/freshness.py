@@ -33,7 +33,6 @@ statement costs the stand-in 20 ms, and Oracle less than one."""
 def take(bench: Bench) -> Sequence[Measure]:
     """Median and p99, at the rate of the options."""
     bench.ensure_loaded()
-    bench.await_quiet()
     floor = _bare_call(bench.reference())
     world = bench.world
     count = bench.options.rate * bench.options.seconds

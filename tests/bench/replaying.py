@@ -20,7 +20,6 @@ _COHORTS_A_CALL = 100
 def take(bench: Bench) -> Sequence[Measure]:
     """Calls that Moodle answered because of the replay."""
     bench.ensure_loaded()
-    bench.await_quiet()
     moodle = bench.world.moodle
     cohorts = len(moodle.cohorts())
     writes, calls = moodle.write_calls(), dict(moodle.control("counters")["calls"])

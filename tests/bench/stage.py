@@ -119,8 +119,3 @@ class Bench:
         self.await_load()
         if self.options.latency:
             world.moodle.control("latency", scale=1)
-
-    def await_quiet(self) -> None:
-        """Until the consumer has worked off every record."""
-        world = self.world
-        wait_until(lambda: world.metric(world.consumer, "cohortstream_lag") == 0, "the consumer has no lag", LONGEST)
