@@ -10,7 +10,7 @@ import argparse
 import signal
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tests.demo import day, evening, keeping
@@ -42,7 +42,7 @@ def main() -> int:
             narrator.say(f"\n{time.monotonic() - begun:.0f} s in all.")
             if given.keep:
                 narrator.console.print(keeping.hints(world), markup=False)
-                while True:
+                with suppress(KeyboardInterrupt):
                     signal.pause()
     except KeyboardInterrupt:
         narrator.say("\nStopped; no process is left.")

@@ -8,6 +8,7 @@ from tests.demo.steps import absences, changes, faults, loading
 from tests.demo.world import World
 
 STEPS: tuple[Callable[[World], None], ...] = (
+    loading.check,
     loading.first_load,
     changes.live_enrolments,
     changes.moves,

@@ -25,7 +25,7 @@ Everything is still running. Ctrl-C here stops it all.
 Look
   {product} status
   {product} explain {group.cohort} {student}
-  curl http://127.0.0.1:{ends.poll_port}/metrics       # the connector
+  curl http://127.0.0.1:{ends.poll_port}/metrics    # the connector
   curl http://127.0.0.1:{ends.consume_port}/metrics    # the consumer
   curl {world.moodle.url}/webservice/rest/server.php -d wstoken={world.moodle.token} \\
        -d wsfunction=core_cohort_get_cohorts -d moodlewsrestformat=json

@@ -50,7 +50,7 @@ def build(plan: Plan, children: Children, narrator: Narrator) -> World:
     wipe(directory)
     kafka_port, poll_port, consume_port, reconcile_port = free_ports(4)
     kafka = children.add("kafka", _module("kafka", "--port", str(kafka_port), "--directory", str(directory / "kafka")))
-    kafka.orphan_signal = signal.SIGTERM  # it has the Java process to stop
+    kafka.orphan_signal, kafka.stop_seconds = signal.SIGTERM, 60.0  # it has the Java process to stop
     oracle = children.add("oracle", _module("oracle", "--port", "0", "--control-port", "0", "--init", str(SCHEMA)))
     latency = "measured" if plan.latency else "none"
     moodle = children.add("moodle", _module("moodle", "--port", "0", "--latency", latency))

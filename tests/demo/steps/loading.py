@@ -9,6 +9,18 @@ _HASTE = 0.3
 """How long Moodle's answers take during the load, compared with the measured ones, so that the demo is short."""
 
 
+def check(world: World) -> None:
+    """Before anything is started, as an operator does."""
+    with world.narrator.step(
+        "Check: `cohortstream check` tries Oracle, Kafka and Moodle by reading alone",
+        "no fault; that a view hides its indexes is a warning",
+    ) as step:
+        done = world.run_product("check")
+        if done.returncode:
+            raise AssertionError(f"check ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        step.saw(done.stdout.strip().splitlines()[-1])
+
+
 def first_load(world: World) -> None:
     """Every membership of the source comes to Moodle."""
     wanted = world.resolved()

@@ -28,17 +28,21 @@ def main() -> int:
     if sys.argv[1:2] == ["tool"]:
         os.execv(JAVA, [str(JAVA), "-XX:TieredStopAtLevel=1", "-cp", class_path(), *sys.argv[2:]])
     arguments = parser.parse_args()
+    # From here on, so that a node that is still starting is stopped in order too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if arguments.prepare:
             class_path()
             return 0
         with Kafka(arguments.directory, arguments.nodes, port=arguments.port) as kafka:
             print(f"Kafka answers at {kafka.bootstrap}; Ctrl-C stops it.", flush=True)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            while True:
+                signal.pause()
+    except KeyboardInterrupt:
+        return 0
     except JarFault as fault:
         print(fault, file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":
