@@ -91,7 +91,8 @@ def _read(body: memoryview | bytes, writer: Any) -> Record:
         plain: Any = fastavro.schemaless_reader(buffer, writer, _parsed(name))
         record: Record = from_plain(plain, kind)
     except Exception as error:  # fastavro raises whatever the bytes lead it into
-        raise Undecodable(f"the body is not a {name}: {error!r}") from error
+        # Not the error's own text: it may quote the bytes, and they name people.
+        raise Undecodable(f"the body is not a {name} ({type(error).__name__})") from error
     if buffer.read(1):
         raise Undecodable(f"bytes are left over after a {name}")
     return record

@@ -22,7 +22,7 @@ from consumers.cohorts.calls import Reader, Writer
 from consumers.cohorts.creations import Creations
 from consumers.cohorts.crew import Crew, Executor
 from consumers.cohorts.desk import Desk, LeaseTerm
-from consumers.cohorts.guard import RunBudget
+from consumers.cohorts.guard import Budget, RunBudget
 from consumers.cohorts.inbox import KafkaInbox
 from consumers.cohorts.intake import Intake
 from consumers.cohorts.ledger import Ledger, Log
@@ -87,6 +87,7 @@ def assemble(
     log: Log,
     partitions: int,
     run: str,
+    budget: Budget | None = None,
 ) -> Assembled:
     """The consumer over any log."""
     watched: list[Consumer] = []
@@ -118,7 +119,7 @@ def assemble(
             desk,
             site.reader,
             site.writer,
-            RunBudget(settings.removal_limit),
+            budget or RunBudget(settings.removal_limit),
             Removals.limits(seconds, site.max_input_vars, rows),
         ),
         rechecks,
@@ -143,6 +144,7 @@ class CohortConsumer:
         codec: Codec,
         site: Site,
         around: Surroundings,
+        budget: Budget | None = None,
     ) -> None:
         """Joins the group ``cohortstream.<sink>``. The topics must exist.
 
@@ -154,7 +156,8 @@ class CohortConsumer:
         self._producer = TransactionalProducer(connection, f"cohortstream.{sink}.{self.run}")
         self._producer.initialise()
         log = KafkaLog(self._producer, topics, codec, lambda: self._inbox.group)
-        parts = assemble(sink, settings, site, around, codec, log, connection.settings.partitions, self.run)
+        partitions = connection.settings.partitions
+        parts = assemble(sink, settings, site, around, codec, log, partitions, self.run, budget)
         self._consumer, self._desk = parts.consumer, parts.desk
         parts.consumer.restore_alerts(_standing_alerts(connection, topics.alerts, codec, around.clock))
         identity = topic_id(connection, topics.ledger)
@@ -186,6 +189,11 @@ class CohortConsumer:
         """Whether a removal becomes due within this time from now."""
         moment = self._desk.clock.now() + time
         return any(next(iter(store.due(moment, 1)), None) is not None for store in self._desk.ledger.stores())
+
+    @property
+    def budget(self) -> Budget:
+        """What is left of the removals that this process may do; for the consumer that takes this one's place."""
+        return self._consumer.budget
 
     @property
     def paused(self) -> Message | None:

@@ -220,10 +220,17 @@ class Store:
 def _connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=0.5, isolation_level=None, check_same_thread=False)
     try:
+        _check(database)
         return _prepared(database)
     except sqlite3.DatabaseError:
         database.close()
         raise
+
+
+def _check(database: sqlite3.Connection) -> None:
+    """Raises ``sqlite3.DatabaseError`` for a file that a crash of the machine has damaged."""
+    if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        raise sqlite3.DatabaseError("damaged")
 
 
 def _memory() -> sqlite3.Connection:
@@ -231,8 +238,8 @@ def _memory() -> sqlite3.Connection:
 
 
 def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
-    # A cache need not survive a power cut, only stay whole when the process dies.
-    for pragma in ("journal_mode = WAL", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -4000"):
+    # A cache may lose its last moments in a power cut, but must not mix old and new pages.
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "locking_mode = EXCLUSIVE", "cache_size = -4000"):
         database.execute(f"PRAGMA {pragma}").fetchall()
     database.execute("BEGIN IMMEDIATE")
     if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone():

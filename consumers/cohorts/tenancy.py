@@ -21,8 +21,8 @@ from schemas.records import EntryStatus, PartitionMarker
 
 _RELEASE_ATTEMPTS = 3
 """A rebalance may roll a transaction back; without a commit the next owner must wait before it removes anybody."""
-RELEASE_WAIT = 30.0
-"""Seconds that a release waits for calls under way. The group allows minutes; the next owner waits as well."""
+RELEASE_WAIT = 20.0
+"""Seconds that a release waits for calls under way: less than a process gets to stop in. The next owner waits as well."""
 _STEP = 0.02
 
 
