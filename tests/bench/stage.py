@@ -119,3 +119,5 @@ class Bench:
         self.await_load()
         if self.options.latency:
             world.moodle.control("latency", scale=1)
+            world.consumer.stop()  # it has learnt from the haste what calls cost, and would be surprised
+            self.start_consumer()
