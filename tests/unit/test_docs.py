@@ -20,7 +20,7 @@ from tests.unit.pages import DOCS, EXAMPLES, PAGES, REFERENCE, ROOT, anchors, in
 
 # Paths of a developer's machine have no business in published pages. Spelt in two parts, so that they are not in this
 # file either.
-FORBIDDEN = ("/work/", "shared/", "/home/", "/root/", "/tmp/")
+FORBIDDEN = ("/home/", "/root/", "/tmp/")
 
 
 # --- links ------------------------------------------------------------------------------------------------------------
