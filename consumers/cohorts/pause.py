@@ -23,6 +23,8 @@ class Pause:
         self._clock, self._halted_wait = clock, halted_wait
         self._until = 0.0
         self._failures = 0
+        self.failed_at = float("-inf")
+        """When it last failed, monotonic."""
         self.cause: Message | None = None
         """What Moodle suffers from, while it does."""
 
@@ -44,6 +46,7 @@ class Pause:
     def failed(self, error: MoodleError) -> None:
         """A call failed for a reason that is not its rows'."""
         self._failures += 1
+        self.failed_at = self._clock.monotonic()
         backoff = self._halted_wait if isinstance(error, Halted) else min(_FIRST * 2 ** (self._failures - 1), _LONGEST)
         self._until = self._clock.monotonic() + min(max(error.fault.retry_after or 0.0, backoff), _AT_MOST)
         self.cause = error.message

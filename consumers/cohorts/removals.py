@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -30,6 +31,17 @@ _EVERY = timedelta(milliseconds=500)
 """How often due removals are looked for."""
 _PATIENCE = (timedelta(seconds=2), timedelta(seconds=60))
 """How soon a removal that waits for its siblings is looked at again: at first, and at most."""
+_FRESH = 5.0
+"""Seconds for which what was read of a cohort is good enough to remove by. Calls are short, so most go far sooner."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Approval:
+    """On what a removal was approved."""
+
+    at: float
+    """Monotonic."""
+    members: Mapping[str, AbstractSet[int]]
 
 
 class Removals:
@@ -43,7 +55,7 @@ class Removals:
         self.blocked_until: dict[int, datetime] = {}
         """Partitions in which nobody is removed yet, since a call of their former consumer may still arrive."""
         self._later: dict[Key, tuple[datetime, timedelta]] = {}
-        self._approved: list[Removal] = []
+        self._approved: dict[Removal, _Approval] = {}
         self._next_look: datetime | None = None
 
     @staticmethod
@@ -142,7 +154,7 @@ class Removals:
         self._hold(verdict, now)
         for removal in verdict.approved.removals:
             desk.crew.lock([removal.cohort])
-            self._approved.append(removal)
+            self._approved[removal] = _Approval(desk.clock.monotonic(), shown.members)
 
     def _hold(self, verdict: Verdict, now: datetime) -> None:
         for removal in verdict.held:
@@ -153,19 +165,19 @@ class Removals:
                 self._desk.witness.set_aside(held, "held", verdict.reason, now)
 
     def _remove(self, now: datetime) -> bool:
-        """Write the intents and prepare the call, with those whose word is still the same."""
+        """Write the intents and prepare the call, with those that are right to this moment."""
         desk = self._desk
-        for removal in list(self._approved):
-            entry = desk.ledger.entry(removal.cohort, removal.student)
-            if entry is None or entry.desired is not Presence.ABSENT or entry.desired_revision != removal.revision:
-                self._withdraw(removal)
+        self._withdraw_stale()
         calling = desk.crew.cohorts_under_way().union(*(call.cohorts for call in desk.prepared))
         free = [removal for removal in self._approved if removal.cohort not in calling]
         rows = sorted({Row(removal.cohort_id, removal.user_id) for removal in free})
         chosen = set(rows[: next_call(rows, self._cost, self._limits)])
-        going = [removal for removal in free if Row(removal.cohort_id, removal.user_id) in chosen]
+        going = self._still_right(
+            [removal for removal in free if Row(removal.cohort_id, removal.user_id) in chosen], now
+        )
         if not going:
             return False
+        chosen = {Row(removal.cohort_id, removal.user_id) for removal in going}
         for removal in going:
             for entry in desk.entries([(removal.cohort, removal.student)]):
                 desk.ledger.put(transitions.quarantine(entry, Reason.REMOVAL_UNKNOWN, removal.user_id, now))
@@ -207,8 +219,28 @@ class Removals:
             self._withdraw(removal)  # the prepared call has locks of its own
         return True
 
+    def _withdraw_stale(self) -> None:
+        """What was read before a pause of Moodle, or too long ago, is read and planned again: the entry is still due."""
+        oldest = max(self._desk.clock.monotonic() - _FRESH, self._desk.pause.failed_at)
+        for removal, approval in list(self._approved.items()):
+            if approval.at <= oldest:
+                self._withdraw(removal)
+
+    def _still_right(self, removals: Sequence[Removal], now: datetime) -> list[Removal]:
+        """Those that a plan of this moment has as well; the source may have spoken since they were approved, of another
+        key of the user or of a sibling too. The others are withdrawn.
+        """
+        right = []
+        for removal in removals:
+            entries = list(self._desk.entries([(removal.cohort, removal.student)]))
+            if removal in self._plan(entries, self._approved[removal].members, now).removals:
+                right.append(removal)
+            else:
+                self._withdraw(removal)
+        return right
+
     def _withdraw(self, removal: Removal) -> None:
-        self._approved.remove(removal)
+        del self._approved[removal]
         self._desk.crew.unlock([removal.cohort])
 
     def _done(self, removals: Sequence[Removal], sent: Answer | BaseException) -> None:

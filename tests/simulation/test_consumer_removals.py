@@ -1,0 +1,70 @@
+"""Removals that were approved and then had to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from schemas.records import Presence
+from tests.simulation.cohorts import STUDENTS, TWIN, Day, Process
+from tests.simulation.fake_moodle import Chances
+
+COHORT = "C0"
+
+
+def turn_until(day: Day, reached: Callable[[], object]) -> None:
+    """Take turns until something is so; at most for ten simulated minutes."""
+    until = day.timeline.seconds + 600
+    while not reached():
+        assert day.timeline.seconds < until, "it did not come to this"
+        day._turn()
+
+
+def turn_for(day: Day, seconds: float) -> None:
+    until = day.timeline.seconds + seconds
+    turn_until(day, lambda: day.timeline.seconds >= until)
+
+
+def _with_an_approved_removal() -> tuple[Day, Process]:
+    """The cohort was read and the removal approved, and just then all calls at once are taken by others."""
+    day = Day(1, Chances(), crashes=0.0)
+    day._announce(COHORT)
+    day._say(COHORT, STUDENTS[0], Presence.PRESENT)
+    turn_until(day, lambda: day.moodle.of(COHORT) == {100})
+    day._say(COHORT, STUDENTS[0], Presence.ABSENT)
+    crew = day.running[0].parts.desk.crew
+    turn_until(day, lambda: crew.running("removals: read"))
+    crew._slots = 0
+    turn_until(day, lambda: crew.idle and crew.busy(COHORT))
+    return day, day.running[0]
+
+
+def _calls_are_free(process: Process) -> None:
+    process.parts.desk.crew._slots = 3
+
+
+def test_an_approved_removal_is_dropped_when_another_key_wants_the_user() -> None:
+    """What the source says between the approval and the call counts, of every key of the account."""
+    day, process = _with_an_approved_removal()
+    day._say(COHORT, TWIN, Presence.PRESENT)
+    turn_until(day, lambda: process.parts.ledger.entry(COHORT, TWIN))
+    _calls_are_free(process)
+    turn_for(day, 30)
+
+    assert day.moodle.removed == []
+    assert day.moodle.of(COHORT) == {100}
+
+
+def test_an_approved_removal_that_had_to_wait_is_read_and_planned_again() -> None:
+    """A member who left by hand meanwhile is not removed a second time."""
+    day, process = _with_an_approved_removal()
+    turn_for(day, 60)
+    number = day.moodle.number(COHORT)
+    assert number is not None
+    day.moodle.members[number].clear()
+    _calls_are_free(process)
+    turn_for(day, 30)
+
+    assert day.moodle.phantoms == []
+    entry = process.parts.ledger.entry(COHORT, STUDENTS[0])
+    assert entry is not None
+    assert entry.applied is Presence.ABSENT
