@@ -18,8 +18,7 @@ from consumers.reconciler.compare import Drift
 from schemas.records import EntryStatus
 from tests.unit.pages import DOCS, EXAMPLES, PAGES, REFERENCE, ROOT, anchors, inline_code, names, prose, section
 
-# Paths of a developer's machine have no business in published pages. Spelt in two parts, so that they are not in this
-# file either.
+# Paths of a developer's machine have no business in published pages.
 FORBIDDEN = ("/home/", "/root/", "/tmp/")
 
 
