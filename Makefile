@@ -28,7 +28,8 @@ demo: $(READY) ## The whole pipe, on this machine, in a minute or two (KEEP=1 le
 	@exec $(PY) -m tests.demo $(if $(KEEP),--keep)
 
 test: lint types ## Everything the build checks
-	$(PY) -m pytest
+	$(PY) -m tests.standins.moodle.replay tests/data/moodle-ws/transcripts
+	$(PY) -m pytest -n 2 --dist loadfile
 
 lint: $(READY) ## Formatting, style
 	$(VENV)/bin/ruff format --check .
