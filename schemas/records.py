@@ -182,6 +182,7 @@ class PublisherState:
     partitions: int
     memberships: int
     cohorts: int
+    signals_offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

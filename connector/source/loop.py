@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from connector.runtime.clock import Clock
-from connector.runtime.messages import OracleMessage, message
+from connector.runtime.messages import Message, OracleMessage, message
 from connector.source.publisher import Batch, Publisher
-from connector.source.signals import retire
+from connector.source.signals import retire, stale
 from connector.source.state import State
 from connector.source.working import Worker
 from schemas.records import Notification, Signal
@@ -20,6 +20,25 @@ class Inbox(Protocol):
     def poll(self) -> Sequence[tuple[int, Signal]]:
         """New signals with their offsets; none if none have come."""
         ...
+
+
+def answered(workers: Iterable[Worker], state: State) -> int:
+    """Behind the last signal that was answered here rather than by a source.
+
+    What an earlier release, which kept no such offset, had answered lies before what the sources had: it was answered as
+    soon as it was read.
+    """
+    recorded = state.publisher
+    if recorded is not None and recorded.signals_offset is not None:
+        return recorded.signals_offset
+    return max((worker.feed.checkpoint.signals_offset or 0 for worker in workers), default=0)
+
+
+def first_unanswered(workers: Iterable[Worker], state: State) -> int:
+    """Where to begin to read signals."""
+    workers = list(workers)
+    offsets = [worker.feed.checkpoint.signals_offset or 0 for worker in workers]
+    return min([*offsets, answered(workers, state)])
 
 
 class Poller:
@@ -46,31 +65,30 @@ class Poller:
         return all(worker.quiet for worker in self.workers.values())
 
     def _hand_out(self, offset: int, signal: Signal) -> None:
-        if signal.kind == "retire":
-            self._retire(signal)
-        elif signal.source is None:
+        if signal.kind != "retire" and signal.source is None:
             for worker in self.workers.values():
                 worker.hand(offset, signal)
-        elif signal.source in self.workers:
+        elif signal.kind != "retire" and signal.source in self.workers:
             self.workers[signal.source].hand(offset, signal)
-        else:
-            known = ", ".join(self.workers) or "-"
-            self._say(
-                signal,
-                "refused",
-                reason=str(message(OracleMessage.SOURCE_UNKNOWN, source=signal.source, sources=known)),
-            )
+        elif offset >= answered(self.workers.values(), self._state):
+            # Signals are read again from the least offset of all; what was answered once may be wrong by now.
+            self._answer(offset, signal)
 
-    def _retire(self, signal: Signal) -> None:
+    def _answer(self, offset: int, signal: Signal) -> None:
+        """Answer what no source at work can."""
         source = signal.source or ""
-        if source in self.workers:
-            self._say(signal, "refused", reason=str(message(OracleMessage.RETIRE_REFUSED, source=source)))
-            return
-        count = retire(source, self._state, self._publisher, self._clock.now())
-        self._say(signal, "finished", {"published": count})
-
-    def _say(
-        self, signal: Signal, phase: str, counts: Mapping[str, int] | None = None, reason: str | None = None
-    ) -> None:
-        said = Notification(signal.id, signal.source or "", phase, 0, self._clock.now(), dict(counts or {}), reason)
-        self._publisher.publish(Batch(notifications=[said]))
+        refusal: Message | None = None
+        if signal.kind != "retire":
+            known = ", ".join(self.workers) or "-"
+            refusal = message(OracleMessage.SOURCE_UNKNOWN, source=source, sources=known)
+        elif source in self.workers:
+            refusal = message(OracleMessage.RETIRE_REFUSED, source=source)
+        else:
+            refusal = stale(signal, self._clock.now())
+        phase, counts, reason = "finished", {}, None
+        if refusal is None:
+            counts = {"published": retire(source, self._state, self._publisher, self._clock.now())}
+        else:
+            phase, reason = "refused", str(refusal)
+        said = Notification(signal.id, source, phase, 0, self._clock.now(), counts, reason)
+        self._publisher.publish(Batch(notifications=[said], signals_offset=offset + 1))

@@ -67,6 +67,8 @@ class Batch:
     notifications: Sequence[Notification] = ()
     live_since: datetime | None = None
     """When the poll began that found these changes; each then begins a trace. None for loads and snapshots."""
+    signals_offset: int | None = None
+    """Behind the signal that this answers, if no source answers it. Holds with the last transaction."""
 
 
 @dataclass(slots=True)
@@ -121,7 +123,7 @@ class Publisher:
             for record in records:
                 if not isinstance(record, Notification):
                     self._state.apply(_key(record), record)
-            mine = self._publisher_state(revision)
+            mine = self._publisher_state(revision, batch.signals_offset if last else None)
             self._state.apply(("publisher",), mine)
             with self._log.transaction() as transaction:
                 for record in [*records, mine]:
@@ -134,9 +136,11 @@ class Publisher:
                 op = change.state.value
                 self._metrics.count(Count.PUBLISHED, source=change.source, op=op, cause=change.cause)
 
-    def _publisher_state(self, revision: int) -> PublisherState:
-        counts = self._state.counts()
-        return PublisherState(revision + 1, self._partitions, counts["memberships"], counts["cohorts"])
+    def _publisher_state(self, revision: int, signals_offset: int | None) -> PublisherState:
+        counts, recorded = self._state.counts(), self._state.publisher
+        if signals_offset is None and recorded is not None:
+            signals_offset = recorded.signals_offset
+        return PublisherState(revision + 1, self._partitions, counts["memberships"], counts["cohorts"], signals_offset)
 
     def _put(
         self, transaction: Transaction, record: Record, live_since: datetime | None, link: TraceContext | None
@@ -223,5 +227,5 @@ def _pieces(batch: Batch) -> Iterator[_Piece]:
             yield piece
             piece = _Piece()
         piece.others += others
-    if len(piece) or batch.checkpoint or batch.alerts or batch.notifications:
+    if len(piece) or batch.checkpoint or batch.alerts or batch.notifications or batch.signals_offset is not None:
         yield piece

@@ -21,7 +21,7 @@ from connector.runtime.messages import Message, OracleMessage, message
 from connector.runtime.telemetry import Gauge, Log, Metrics, Pseudonym, Tracer
 from connector.source.feed import Feed
 from connector.source.identity import fingerprint
-from connector.source.loop import Poller
+from connector.source.loop import Poller, first_unanswered
 from connector.source.publisher import Publisher
 from connector.source.reading import Source
 from connector.source.restoring import Restorer
@@ -166,8 +166,7 @@ class Connector:
                     around.tracer,
                 )
             )
-        offsets = [worker.feed.checkpoint.signals_offset for worker in workers.values()]
-        start = min((BEGINNING if offset is None else offset for offset in offsets), default=BEGINNING)
+        start = first_unanswered(workers.values(), state) or BEGINNING
         inbox = SignalInbox(Tail(self._connection, self._topics.signals, {0: start}), self._codec)
         poller = Poller(workers, inbox, publisher, state, around.clock)
         self._work = _Work(poller, publisher, producer, inbox, around.clock.monotonic())

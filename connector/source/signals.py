@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from connector.runtime.messages import Message, OracleMessage, message
@@ -20,6 +20,10 @@ from connector.source.snapshotting import FIRST_LOAD, SNAPSHOT, Snapshots
 from connector.source.state import State
 from connector.source.suspects import released_by
 from schemas.records import Checkpoint, Signal, Suspects
+
+_GOOD_FOR = timedelta(hours=24)
+_PERISHABLE = frozenset({"accept", "release", "retire"})
+"""Kinds that let memberships end, on what a person knew when they asked."""
 
 
 class Asked(Protocol):
@@ -45,8 +49,18 @@ class Answer:
     reason: str | None = None
 
 
+def stale(signal: Signal, now: datetime) -> Message | None:
+    """Why a signal is too old to be obeyed; None if it is not. To look once more is right at any age."""
+    if signal.kind not in _PERISHABLE or now - signal.issued_at <= _GOOD_FOR:
+        return None
+    hours = int(_GOOD_FOR.total_seconds() // 3600)
+    return message(OracleMessage.SIGNAL_STALE, kind=signal.kind, issued=signal.issued_at.isoformat(), hours=hours)
+
+
 def answer(signal: Signal, worker: Asked) -> Answer:
     """Carry out a signal for one source. May raise what its reads raise; then it is tried again."""
+    if old := stale(signal, worker.feed.clock.now()):
+        return _refused(old)
     if worker.strange is not None and signal.kind != "accept":
         return _refused(worker.problem)
     match signal.kind:

@@ -108,6 +108,11 @@ class OracleMessage(Entry):
         "The memberships topic has {found} partitions, but was begun with {recorded}.",
         "Partitions of a keyed topic cannot be changed. Set another topic_prefix, start anew, and run a snapshot.",
     )
+    SIGNAL_STALE = (
+        "CS2027",
+        "The request to {kind} is of {issued}, older than {hours} hours, so nothing is done for it.",
+        "Ask again if it is still wanted.",
+    )
     COLUMN_UNINDEXED = (
         "CS2030",
         'No index of {table} begins with {column}, which the {hint} query of source "{source}" looks for at every poll.',

@@ -16,7 +16,7 @@ from connector.source.feed import Feed
 from connector.source.hints import HintRow
 from connector.source.hints.zones import Grain, TimeColumn
 from connector.source.identity import fingerprint
-from connector.source.loop import Poller
+from connector.source.loop import Poller, first_unanswered
 from connector.source.mapping import Row
 from connector.source.publisher import Publisher
 from connector.source.reading import OpenTransactions
@@ -269,8 +269,9 @@ class Site:
         self.databases = {name: Database(self.clock) for name in self.sources}
         self.log, self.topics = MemoryLog(), Topics()
         self.metrics, self.tracer = MemoryMetrics(), MemoryTracer()
-        self._signals: list[tuple[int, Signal]] = []
-        self._signal_count = 0
+        self._signals: list[Signal] = []
+        """The signals topic; the offset is the index."""
+        self._signals_read = 0
         self.restart()
 
     @property
@@ -301,17 +302,18 @@ class Site:
                 self.tracer,
             )
             workers[name] = Worker(feed)
+        self._signals_read = first_unanswered(workers.values(), self.state)
         self.poller = Poller(workers, self, self.publisher, self.state, self.clock)
 
     def poll(self) -> Sequence[tuple[int, Signal]]:
         """The inbox of the poller."""
-        found, self._signals = self._signals, []
+        found = list(enumerate(self._signals))[self._signals_read :]
+        self._signals_read = len(self._signals)
         return found
 
     def signal(self, kind: str, **more: Any) -> str:
-        self._signal_count += 1
-        signal = Signal(f"{kind}{self._signal_count}", kind, "test", self.clock.now(), **more)
-        self._signals.append((self._signal_count, signal))
+        signal = Signal(f"{kind}{len(self._signals)}", kind, "test", self.clock.now(), **more)
+        self._signals.append(signal)
         return signal.id
 
     def run(self, seconds: float, step: float = 1.0) -> None:

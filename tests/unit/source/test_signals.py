@@ -1,0 +1,78 @@
+"""Signals are answered once, whatever is read again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.unit.source.world import Site, settings
+
+
+def two_sources() -> Site:
+    """A cohort that each of two sources has a member of."""
+    site = Site(one=settings(), two=settings())
+    site.databases["two"].put(1, "s1", "A")
+    site.databases["one"].put(2, "s2", "A")
+    site.clock.sleep(100)
+    site.run(5)
+    return site
+
+
+def test_a_refused_retirement_is_not_carried_out_later() -> None:
+    """The source left the settings after it was refused, and nobody has asked again."""
+    site = two_sources()
+    asked = site.signal("retire", source="two")
+    site.run(3)
+    del site.sources["two"]
+    site.restart()
+    site.run(5)
+    site.restart()
+    site.run(5)
+
+    assert ["refused"] == [said.phase for said in site.notifications(asked)]
+    assert {"A": {"s1", "s2"}} == site.members()
+
+
+def test_a_retirement_is_carried_out_once() -> None:
+    """A source that is named again after it keeps what it then publishes."""
+    site = two_sources()
+    del site.sources["two"]
+    site.restart()
+    asked = site.signal("retire", source="two")
+    site.run(3)
+    site.sources["two"] = settings()
+    site.restart()
+    site.run(5)
+    del site.sources["two"]
+    site.restart()
+    site.run(5)
+
+    assert ["finished"] == [said.phase for said in site.notifications(asked)]
+    assert {"A": {"s1", "s2"}} == site.members()
+
+
+def test_a_signal_for_an_unknown_source_is_refused_once() -> None:
+    """Reading it again says nothing more."""
+    site = two_sources()
+    asked = site.signal("look", source="three", students=("s1",))
+    site.run(3)
+    site.restart()
+    site.run(3)
+
+    assert ["refused"] == [said.phase for said in site.notifications(asked)]
+
+
+def test_what_a_person_asked_long_ago_is_refused() -> None:
+    """A connector that was down for days does not let memberships end on what was known then; it still looks."""
+    site = two_sources()
+    del site.sources["two"]
+    site.restart()
+    asked = [site.signal(kind, source=source) for kind, source in (("retire", "two"), ("release", "one"))]
+    look = site.signal("look", source="one", students=("s2",))
+    site.clock.sleep(timedelta(hours=25).total_seconds())
+    site.run(5)
+
+    assert [["refused"], ["refused"], ["finished"]] == [
+        [s.phase for s in site.notifications(i)] for i in [*asked, look]
+    ]
+    assert all("CS2027" in (site.notifications(signal_id)[0].reason or "") for signal_id in asked)
+    assert {"A": {"s1", "s2"}} == site.members()
