@@ -95,7 +95,8 @@ class Additions:
     def _ready(self, cohort: str) -> bool:
         """Whether its additions can be decided: it is in Moodle, or it is known not to be going there."""
         known = self._desk.ledger.cohort(cohort)
-        return known is None or known.moodle_id is not None or known.status is EntryStatus.PARKED
+        standing = (EntryStatus.PARKED, EntryStatus.SETTLED)
+        return known is None or known.moodle_id is not None or known.status in standing
 
     def _first_call(self, plan: Plan) -> Sequence[Addition]:
         rows = [Row(add.cohort_id, add.user_id) for add in plan.additions]

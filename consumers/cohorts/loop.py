@@ -29,6 +29,8 @@ _IDLE, _BUSY = 0.05, 0.01
 """Seconds to wait for records: with nothing under way, and while calls are under way."""
 _ADDITIONS_IN_A_ROW = 4
 """Calls that may add before removals and rechecks have their turn again."""
+_FRUITLESS = 2
+"""Turns in a row that changed nothing, after which there is nothing to do at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Consumer:
         self._additions_in_a_row = 0
         self._committed_at = 0.0
         self._holding = False
+        self._fruitless = 0
         self._quarantine_looked_at: datetime | None = None
 
     def run_once(self, inbox: Inbox) -> None:
@@ -89,9 +92,12 @@ class Consumer:
         self._desk.rushing = len(arrivals.messages) * 4 >= self._desk.settings.poll_records
         self._intake.take(arrivals.messages, now)
         self._intake.follow(arrivals.commands, now)
-        self._desk.crew.collect()
+        heard = self._desk.crew.collect() + len(arrivals.messages) + len(arrivals.commands)
         self._look_after(now)
+        waiting = len(self._desk.backlog)
         self._offer(now)
+        changed = heard or self._desk.prepared or len(self._desk.backlog) != waiting
+        self._fruitless = 0 if changed else self._fruitless + 1
         self._commit_and_launch()
         self._hold_back(inbox)
 
@@ -121,7 +127,7 @@ class Consumer:
             return
         self._creations.note(entry)
         if entry.status is EntryStatus.SETTLED:
-            self._release_members(entry.cohort)
+            self._release_members(entry)
 
     def resume(self, partition: int, *, blocked_until: datetime | None) -> None:
         for entry in self._desk.ledger.store(partition).unsettled_cohorts():
@@ -157,9 +163,12 @@ class Consumer:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def _patience(self) -> float:
+        """Seconds to wait for records. What waits for an account gets a second turn at once, in which it is asked for;
+        then only time, Moodle or a record can bring something new.
+        """
         desk = self._desk
         if desk.crew.idle:
-            return 0.0 if len(desk.backlog) and desk.pause.open else _IDLE
+            return 0.0 if len(desk.backlog) and desk.pause.open and self._fruitless < _FRUITLESS else _IDLE
         return _BUSY
 
     def _look_after(self, now: datetime) -> None:
@@ -222,10 +231,14 @@ class Consumer:
             self._holding = wanted
             inbox.hold(on=wanted)
 
-    def _release_members(self, cohort: str) -> None:
-        """The cohort can be used: memberships that waited for it go on."""
+    def _release_members(self, cohort: CohortEntry) -> None:
+        """The cohort can be used: memberships that waited for it go on. Where it vanished before Moodle had it, those
+        that wait for another reason go on as well, and then wait for this one.
+        """
         desk, now = self._desk, self._now()
-        for entry in list(desk.ledger.parked_with_cohort(cohort)):
+        for entry in list(desk.ledger.parked_with_cohort(cohort.cohort)):
+            if cohort.moodle_id is None and entry.reason == Reason.COHORT_VANISHED:
+                continue
             desk.ledger.put(transitions.unpark(entry, now, desk.settings.removal_settle))
             desk.note(entry, "released", now, action="add", reason=entry.reason)
 

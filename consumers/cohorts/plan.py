@@ -180,7 +180,9 @@ class _Draft:
         if cohort.status is EntryStatus.PARKED:
             return self._find(entry, EntryStatus.PARKED, cohort.reason)
         if cohort.moodle_id is None:
-            return None  # being found or made
+            if cohort.status is EntryStatus.SETTLED:  # vanished, and Moodle never had it: nothing is being made
+                self._find(entry, EntryStatus.PARKED, Reason.COHORT_VANISHED)
+            return None  # else it is being found or made
         # While an addition's outcome is open only the same one may be sent again, whoever the key resolves to now.
         account = entry.user_id if entry.status is EntryStatus.QUARANTINED else self._accounts.account_of(entry.student)
         match account:

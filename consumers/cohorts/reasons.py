@@ -20,6 +20,7 @@ class Reason(StrEnum):
     COHORT_FORBIDDEN = "cohort_forbidden"
     COHORT_DOUBLED = "cohort_doubled"
     COHORT_GONE = "cohort_gone"
+    COHORT_VANISHED = "cohort_vanished"
     # due
     SETTLING = "removal_settling"
     RELEASED = "removal_released"
@@ -43,6 +44,7 @@ COHORT_REASONS = frozenset(
         Reason.COHORT_FORBIDDEN,
         Reason.COHORT_DOUBLED,
         Reason.COHORT_GONE,
+        Reason.COHORT_VANISHED,
     }
 )
 """Reasons that a membership takes from its cohort, and is released from with it."""

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from schemas.records import Presence
 from tests.simulation.cohorts import STUDENTS, TWIN, Day, Process
 from tests.simulation.fake_moodle import Chances
+from tests.simulation.turns import turn_for, turn_until
 
 COHORT = "C0"
-
-
-def turn_until(day: Day, reached: Callable[[], object]) -> None:
-    """Take turns until something is so; at most for ten simulated minutes."""
-    until = day.timeline.seconds + 600
-    while not reached():
-        assert day.timeline.seconds < until, "it did not come to this"
-        day._turn()
-
-
-def turn_for(day: Day, seconds: float) -> None:
-    until = day.timeline.seconds + seconds
-    turn_until(day, lambda: day.timeline.seconds >= until)
 
 
 def _with_an_approved_removal() -> tuple[Day, Process]:
