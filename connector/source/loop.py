@@ -65,14 +65,16 @@ class Poller:
         return all(worker.quiet for worker in self.workers.values())
 
     def _hand_out(self, offset: int, signal: Signal) -> None:
+        concerned: Iterable[Worker] = ()
         if signal.kind != "retire" and signal.source is None:
-            for worker in self.workers.values():
-                worker.hand(offset, signal)
-        elif signal.kind != "retire" and signal.source in self.workers:
-            self.workers[signal.source].hand(offset, signal)
+            concerned = self.workers.values()
+        elif signal.kind != "retire" and signal.source is not None and signal.source in self.workers:
+            concerned = [self.workers[signal.source]]
         elif offset >= answered(self.workers.values(), self._state):
             # Signals are read again from the least offset of all; what was answered once may be wrong by now.
             self._answer(offset, signal)
+        for worker in concerned:
+            worker.hand(offset, signal)
 
     def _answer(self, offset: int, signal: Signal) -> None:
         """Answer what no source at work can."""
