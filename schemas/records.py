@@ -143,6 +143,7 @@ class Checkpoint:
     database: DatabaseIdentity | None = None
     database_time: datetime | None = None
     signals_offset: int | None = None
+    followed_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,9 +71,20 @@ class Feed:
         fresh = Checkpoint(name, loaded=False, hints=(), fingerprint=fingerprint)
         self.checkpoint = fresh if stored is None or not stored.fingerprint else stored
         self.follow_ups = FollowUps()
+        if self.checkpoint.loaded:
+            self.follow_ups.returned.extend(self._owed())
         self.hinted_since_snapshot: set[str] | None = None
         self._read_clock: tuple[datetime, float] | None = None
         self._committed_at = clock.monotonic()
+
+    def _owed(self) -> list[str]:
+        """Cohorts whose members an earlier process may not have read since they are back.
+
+        A later record of the cohort, for its new name or by another source, hides why the one before was written; to
+        read members once more does no harm. A new cohort's members were never left unread.
+        """
+        since = self.state.cohorts_since(self.checkpoint.followed_revision)
+        return [record.cohort for record in since if record.cause != Cause.NEW_COHORT]
 
     # --- time -------------------------------------------------------------------------------------------------------
 

@@ -207,6 +207,14 @@ class State:
                 self._cohorts[cohort] = self._decoded(blob, CohortChanged)
         return {cohort: self._cohorts[cohort] for cohort in wanted if cohort in self._cohorts}
 
+    def cohorts_since(self, revision: int) -> list[CohortChanged]:
+        """Cohorts that are present and whose last record is of a higher revision, in the order of these."""
+        rows = self._store.execute(
+            "SELECT record FROM cohorts WHERE state = ? AND revision > ? ORDER BY revision",
+            (CohortState.PRESENT.value, revision),
+        )
+        return [self._decoded(blob, CohortChanged) for (blob,) in rows]
+
     def checkpoint(self, source: str) -> Checkpoint | None:
         """The source's last checkpoint."""
         found = self._store.execute("SELECT record FROM checkpoints WHERE source = ?", (source,)).fetchone()
