@@ -26,11 +26,11 @@ from schemas.records import LedgerEntry, Presence
 Key = tuple[str, str]
 Answer = Sent[Row, None]
 _AT_ONCE = 500
-"""Removals looked at in one go."""
+"""Removals of a partition looked at in one go."""
 _EVERY = timedelta(milliseconds=500)
 """How often due removals are looked for."""
 _PATIENCE = (timedelta(seconds=2), timedelta(seconds=60))
-"""How soon a removal that waits for its siblings is looked at again: at first, and at most."""
+"""How soon a removal that cannot go, for its siblings or its cohort, is looked at again: at first, and at most."""
 _FRESH = 5.0
 """Seconds for which what was read of a cohort is good enough to remove by. Calls are short, so most go far sooner."""
 
@@ -57,6 +57,8 @@ class Removals:
         self._later: dict[Key, tuple[datetime, timedelta]] = {}
         self._approved: dict[Removal, _Approval] = {}
         self._next_look: datetime | None = None
+        self._behind: dict[int, LedgerEntry] = {}
+        """By partition: up to which entry of those that are due none can go, so that the next ones have their turn."""
 
     @staticmethod
     def limits(seconds: float, fields: int, rows: int) -> CallLimits:
@@ -66,6 +68,7 @@ class Removals:
         """Partitions are about to be ours no longer."""
         for partition in partitions:
             self.blocked_until.pop(partition, None)
+            self._behind.pop(partition, None)
         for removal in list(self._approved):
             if self._desk.ledger.partition_of(removal.cohort) in partitions:
                 self._withdraw(removal)
@@ -80,6 +83,10 @@ class Removals:
         plan = self._plan(candidates, {}, now)
         self._settle(plan, now)
         keys = [(entry.cohort, entry.student) for entry in candidates if entry.cohort in plan.unread]
+        decided = plan.waiting.union(keys, ((finding.cohort, finding.student) for finding in plan.findings))
+        for entry in candidates:  # the cohort cannot be used, or an account is asked for
+            if (entry.cohort, entry.student) not in decided:
+                self._put_off((entry.cohort, entry.student), now)
         return self._read(keys) if keys else False
 
     def _due(self, now: datetime) -> list[LedgerEntry]:
@@ -87,13 +94,23 @@ class Removals:
         if self._next_look is not None and now < self._next_look:
             return []
         found: list[LedgerEntry] = []
-        for store in self._desk.ledger.stores():
-            found += islice(filter(lambda entry: self._may(entry, now), store.due(now, _AT_ONCE)), _AT_ONCE)
-        if not found:
+        for partition in sorted(self._desk.ledger.owned):
+            found += self._page(partition, now)
+        if not found and not self._behind:
             self._next_look = now + _EVERY
         cohorts = dict.fromkeys(entry.cohort for entry in found)
         chosen = set(islice(cohorts, self._desk.settings.recheck_cohorts))
         return [entry for entry in found if entry.cohort in chosen]
+
+    def _page(self, partition: int, now: datetime) -> list[LedgerEntry]:
+        """Those of the partition's next page that may go. The page stays until there is none."""
+        page = list(self._desk.ledger.store(partition).due(now, _AT_ONCE, self._behind.get(partition)))
+        found = [entry for entry in page if self._may(entry, now)]
+        if not found:
+            self._behind.pop(partition, None)
+            if len(page) == _AT_ONCE:
+                self._behind[partition] = page[-1]
+        return found
 
     def _may(self, entry: LedgerEntry, now: datetime) -> bool:
         blocked = self.blocked_until.get(self._desk.ledger.partition_of(entry.cohort))
@@ -113,8 +130,11 @@ class Removals:
         for finding in plan.findings:
             self._later.pop((finding.cohort, finding.student), None)
         for key in plan.waiting:
-            _, wait = self._later.get(key, (now, _PATIENCE[0]))
-            self._later[key] = (now + wait, min(wait * 2, _PATIENCE[1]))
+            self._put_off(key, now)
+
+    def _put_off(self, key: Key, now: datetime) -> None:
+        _, wait = self._later.get(key, (now, _PATIENCE[0]))
+        self._later[key] = (now + wait, min(wait * 2, _PATIENCE[1]))
 
     def _read(self, keys: Sequence[Key]) -> bool:
         """Read the cohorts of these removals, and the siblings that are not ours."""

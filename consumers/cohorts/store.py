@@ -150,10 +150,14 @@ class Store:
         # Written out, since a partial index serves no bound value.
         return self._select(f"status = '{status.value}'", ())
 
-    def due(self, until: datetime, limit: int) -> Iterator[LedgerEntry]:
-        """Removals whose time has come, the longest due first."""
-        where = "status = 'due' AND due_at <= ? ORDER BY due_at, cohort, student LIMIT ?"
-        return self._select(where, (_ms(until), limit))
+    def due(self, until: datetime, limit: int, after: LedgerEntry | None = None) -> Iterator[LedgerEntry]:
+        """Removals whose time has come, the longest due first; only those behind ``after``, which was given before."""
+        where = "status = 'due' AND due_at <= ? {} ORDER BY due_at, cohort, student LIMIT ?"
+        if after is None or after.due_at is None:
+            return self._select(where.format(""), (_ms(until), limit))
+        behind = "AND (due_at, cohort, student) > (?, ?, ?)"
+        place = (_ms(after.due_at), after.cohort, after.student)
+        return self._select(where.format(behind), (_ms(until), *place, limit))
 
     def quarantined_before(self, moment: datetime) -> Iterator[LedgerEntry]:
         """Entries whose quarantine began before this moment."""

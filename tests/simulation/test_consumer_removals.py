@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from schemas.records import Presence
-from tests.simulation.cohorts import STUDENTS, TWIN, Day, Process
+from itertools import count
+
+from schemas.keys import partition_of
+from schemas.records import EntryStatus, Presence
+from tests.simulation.cohorts import PARTITIONS, STUDENTS, TWIN, Day, Process
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.turns import turn_for, turn_until
+from tests.unit.cohorts.values import cohort, leaver
 
 COHORT = "C0"
 
@@ -54,3 +58,24 @@ def test_an_approved_removal_that_had_to_wait_is_read_and_planned_again() -> Non
     entry = process.parts.ledger.entry(COHORT, STUDENTS[0])
     assert entry is not None
     assert entry.applied is Presence.ABSENT
+
+
+def test_removals_that_cannot_go_do_not_hold_up_the_others() -> None:
+    """However many wait for a cohort that cannot be used, those behind them in the same partition go."""
+    day = Day(1, Chances(), crashes=0.0)
+    day._announce(COHORT)
+    day._say(COHORT, STUDENTS[0], Presence.PRESENT)
+    turn_until(day, lambda: day.moodle.of(COHORT) == {100})
+    ledger, now = day.running[0].parts.ledger, day.timeline.now()
+    partition = partition_of(COHORT, PARTITIONS)
+    stuck = next(name for name in map("X{}".format, count()) if partition_of(name, PARTITIONS) == partition)
+    ledger.put_cohort(
+        cohort(stuck, 999, status=EntryStatus.PARKED, reason="cohort_colliding", colliding_with="x", since=now)
+    )
+    for number in range(1200):
+        ledger.put(leaver(stuck, f"z{number}", 5000 + number, since=now, due_at=now, reason="removal_settling"))
+    day._say(COHORT, STUDENTS[0], Presence.ABSENT)
+    turn_for(day, 30)
+
+    assert day.moodle.removed == [(COHORT, 100)]
+    assert all(entry.status is EntryStatus.DUE for entry in ledger.entries_of(stuck))
