@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pytest
+
 from connector.runtime.errors import Unavailable
 from connector.runtime.messages import OracleMessage, message
+from connector.source.mapping import Row
 from schemas.records import CohortState
 from tests.unit.source.world import Site
 
@@ -47,13 +52,21 @@ def test_a_cohort_that_is_back_is_followed_up_after_a_crash() -> None:
     assert [] == list(worker.feed.follow_ups.returned)
 
 
-def test_a_cohort_that_is_back_is_followed_up_after_a_failed_read() -> None:
-    """The source was away for a moment just then."""
+def test_a_cohort_that_is_back_is_followed_up_after_a_failed_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source was away just when the members were read."""
     site = vanished()
     back(site)
-    site.database.fault = Unavailable(message(OracleMessage.UNREACHABLE, source="apogee", reason="gone"))
-    site.run(10)
-    site.database.fault = None
+    (feed,) = (worker.feed for worker in site.poller.workers.values())
+    failed = []
+
+    def truth(values: Sequence[str]) -> list[Row]:
+        failed.append(list(values))
+        raise Unavailable(message(OracleMessage.UNREACHABLE, source="apogee", reason="gone"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(feed.source, "truth", truth)
+        site.run(10)
+    assert ["s1", "s2", "s3"] in failed
     site.run(200)
 
     assert {"A": {"s2"}} == site.members()
