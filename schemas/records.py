@@ -144,6 +144,7 @@ class Checkpoint:
     database_time: datetime | None = None
     signals_offset: int | None = None
     followed_revision: int = 0
+    signals_topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,7 @@ class PublisherState:
     memberships: int
     cohorts: int
     signals_offset: int | None = None
+    signals_topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

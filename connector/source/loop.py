@@ -9,6 +9,7 @@ from connector.runtime.clock import Clock
 from connector.runtime.messages import Message, OracleMessage, message
 from connector.source.publisher import Batch, Publisher
 from connector.source.signals import retire, stale
+from connector.source.signals_topic import SignalsTopic
 from connector.source.state import State
 from connector.source.working import Worker
 from schemas.records import Notification, Signal
@@ -22,7 +23,7 @@ class Inbox(Protocol):
         ...
 
 
-def answered(workers: Iterable[Worker], state: State) -> int:
+def answered(workers: Iterable[Worker], state: State, signals: SignalsTopic) -> int:
     """Behind the last signal that was answered here rather than by a source.
 
     What an earlier release, which kept no such offset, had answered lies before what the sources had: it was answered as
@@ -30,24 +31,29 @@ def answered(workers: Iterable[Worker], state: State) -> int:
     """
     recorded = state.publisher
     if recorded is not None and recorded.signals_offset is not None:
-        return recorded.signals_offset
-    return max((worker.feed.checkpoint.signals_offset or 0 for worker in workers), default=0)
+        return signals.answered(recorded.signals_offset, recorded.signals_topic)
+    return max((worker.answered for worker in workers), default=0)
 
 
-def first_unanswered(workers: Iterable[Worker], state: State) -> int:
+def first_unanswered(workers: Iterable[Worker], state: State, signals: SignalsTopic) -> int:
     """Where to begin to read signals."""
     workers = list(workers)
-    offsets = [worker.feed.checkpoint.signals_offset or 0 for worker in workers]
-    return min([*offsets, answered(workers, state)])
+    return min([*(worker.answered for worker in workers), answered(workers, state, signals)])
 
 
 class Poller:
     """Works on all sources while this process is the elected one."""
 
     def __init__(
-        self, workers: Mapping[str, Worker], inbox: Inbox, publisher: Publisher, state: State, clock: Clock
+        self,
+        workers: Mapping[str, Worker],
+        inbox: Inbox,
+        signals: SignalsTopic,
+        publisher: Publisher,
+        state: State,
+        clock: Clock,
     ) -> None:
-        self.workers, self._inbox, self._publisher = workers, inbox, publisher
+        self.workers, self._inbox, self._topic, self._publisher = workers, inbox, signals, publisher
         self._state, self._clock = state, clock
 
     def run_once(self) -> float:
@@ -70,7 +76,7 @@ class Poller:
             concerned = self.workers.values()
         elif signal.kind != "retire" and signal.source is not None and signal.source in self.workers:
             concerned = [self.workers[signal.source]]
-        elif offset >= answered(self.workers.values(), self._state):
+        elif offset >= answered(self.workers.values(), self._state, self._topic):
             # Signals are read again from the least offset of all; what was answered once may be wrong by now.
             self._answer(offset, signal)
         for worker in concerned:
@@ -93,4 +99,4 @@ class Poller:
         else:
             phase, reason = "refused", str(refusal)
         said = Notification(signal.id, source, phase, 0, self._clock.now(), counts, reason)
-        self._publisher.publish(Batch(notifications=[said], signals_offset=offset + 1))
+        self._publisher.publish(Batch(notifications=[said], answered=(offset + 1, self._topic.id)))

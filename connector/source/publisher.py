@@ -67,8 +67,10 @@ class Batch:
     notifications: Sequence[Notification] = ()
     live_since: datetime | None = None
     """When the poll began that found these changes; each then begins a trace. None for loads and snapshots."""
-    signals_offset: int | None = None
-    """Behind the signal that this answers, if no source answers it. Holds with the last transaction."""
+    answered: tuple[int, str] | None = None
+    """Behind the signal that this answers, if no source answers it: the offset, and the topic's id. Holds with the last
+    transaction.
+    """
 
 
 @dataclass(slots=True)
@@ -123,7 +125,7 @@ class Publisher:
             for record in records:
                 if not isinstance(record, Notification):
                     self._state.apply(_key(record), record)
-            mine = self._publisher_state(revision, batch.signals_offset if last else None)
+            mine = self._publisher_state(revision, batch.answered if last else None)
             self._state.apply(("publisher",), mine)
             with self._log.transaction() as transaction:
                 for record in [*records, mine]:
@@ -136,11 +138,12 @@ class Publisher:
                 op = change.state.value
                 self._metrics.count(Count.PUBLISHED, source=change.source, op=op, cause=change.cause)
 
-    def _publisher_state(self, revision: int, signals_offset: int | None) -> PublisherState:
+    def _publisher_state(self, revision: int, answered: tuple[int, str] | None) -> PublisherState:
         counts, recorded = self._state.counts(), self._state.publisher
-        if signals_offset is None and recorded is not None:
-            signals_offset = recorded.signals_offset
-        return PublisherState(revision + 1, self._partitions, counts["memberships"], counts["cohorts"], signals_offset)
+        offset, topic = (recorded.signals_offset, recorded.signals_topic) if recorded is not None else (None, None)
+        if answered is not None:
+            offset, topic = answered
+        return PublisherState(revision + 1, self._partitions, counts["memberships"], counts["cohorts"], offset, topic)
 
     def _put(
         self, transaction: Transaction, record: Record, live_since: datetime | None, link: TraceContext | None
@@ -227,5 +230,5 @@ def _pieces(batch: Batch) -> Iterator[_Piece]:
             yield piece
             piece = _Piece()
         piece.others += others
-    if len(piece) or batch.checkpoint or batch.alerts or batch.notifications or batch.signals_offset is not None:
+    if len(piece) or batch.checkpoint or batch.alerts or batch.notifications or batch.answered is not None:
         yield piece

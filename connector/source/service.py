@@ -26,6 +26,7 @@ from connector.source.publisher import Publisher
 from connector.source.reading import Source
 from connector.source.restoring import Restorer
 from connector.source.settings import SourceSettings
+from connector.source.signals_topic import SignalsTopic
 from connector.source.state import State
 from connector.source.store import open_store
 from connector.source.working import Worker
@@ -150,6 +151,7 @@ class Connector:
             around.tracer,
             around.pseudonym,
         )
+        signals = self._signals_topic()
         workers = {}
         for name, settings in self._settings.items():
             source = self._make_source(name, settings, around.clock)
@@ -164,18 +166,27 @@ class Connector:
                     around.clock,
                     around.metrics,
                     around.tracer,
-                )
+                ),
+                signals,
             )
-        start = first_unanswered(workers.values(), state) or BEGINNING
+        start = first_unanswered(workers.values(), state, signals) or BEGINNING
         inbox = SignalInbox(Tail(self._connection, self._topics.signals, {0: start}), self._codec)
-        poller = Poller(workers, inbox, publisher, state, around.clock)
-        self._work = _Work(poller, publisher, producer, inbox, around.clock.monotonic())
+        poller = Poller(workers, inbox, signals, publisher, state, around.clock)
+        self._work = _Work(poller, publisher, producer, inbox, signals, around.clock.monotonic())
         _log.info(
             "connector.works",
             sources=len(workers),
             memberships=state.memberships,
             next_revision=state.highest_revision + 1,
         )
+
+    def _signals_topic(self) -> SignalsTopic:
+        name = self._topics.signals
+        tail = Tail(self._connection, name, {0: BEGINNING})
+        try:
+            return SignalsTopic(topic_id(self._connection, name), tail.ends()[0])
+        finally:
+            tail.close()
 
     def _turn(self, work: _Work) -> None:
         pause = work.poller.run_once()
@@ -185,6 +196,11 @@ class Connector:
         if now >= work.ends_at:
             self._restorer.note_ends(work.publisher.commits)
             work.ends_at = now + _ENDS_EVERY_S
+            if topic_id(self._connection, self._topics.signals) != work.signals.id:
+                # Made anew meanwhile: what is remembered of the other one's offsets would hide its signals.
+                _log.warning("connector.signals_replaced")
+                self._stop_work()
+                return
         if pause > 0.0:
             self._around.clock.sleep(min(pause, _TURN_S))
 
@@ -215,6 +231,7 @@ class _Work:
     publisher: Publisher
     producer: TransactionalProducer
     inbox: SignalInbox
+    signals: SignalsTopic
     ends_at: float
 
 

@@ -18,6 +18,7 @@ from connector.source.polling import Hint, follow_up
 from connector.source.publisher import Batch
 from connector.source.settings import hint_name
 from connector.source.signals import Answer, answer
+from connector.source.signals_topic import SignalsTopic
 from connector.source.snapshotting import Snapshots
 from schemas.records import Signal
 
@@ -36,8 +37,8 @@ _IDENTITY = "identity"
 class Worker:
     """Works on one feed, step by step; a step is short. Kafka's faults pass through, the source's own do not."""
 
-    def __init__(self, feed: Feed) -> None:
-        self.feed = feed
+    def __init__(self, feed: Feed, signals: SignalsTopic) -> None:
+        self.feed, self._topic = feed, signals
         self.snapshots = Snapshots(feed, SnapshotMarks(feed.state.store, feed.name))
         self.second_look = SecondLook(feed)
         self.problem: Message | None = None
@@ -53,9 +54,13 @@ class Worker:
 
     def hand(self, offset: int, signal: Signal) -> None:
         """A signal that concerns this source."""
-        done = self.feed.checkpoint.signals_offset
-        if done is None or offset >= done:
+        if offset >= self.answered:
             self._signals.append((offset, signal))
+
+    @property
+    def answered(self) -> int:
+        """Behind the last signal that was answered; 0 if none was."""
+        return self._topic.answered(self.feed.checkpoint.signals_offset, self.feed.checkpoint.signals_topic)
 
     def wait(self) -> float:
         """Seconds until the next step is due."""
@@ -166,7 +171,9 @@ class Worker:
     def _answer(self) -> None:
         offset, signal = self._signals[0]
         said: Answer = answer(signal, self)
-        checkpoint = replace(self.feed.checkpoint, signals_offset=offset + 1, last_signal=signal.id)
+        checkpoint = replace(
+            self.feed.checkpoint, signals_offset=offset + 1, signals_topic=self._topic.id, last_signal=signal.id
+        )
         notes = [] if said.phase is None else [self.feed.notify(signal.id, said.phase, said.counts, said.reason)]
         self.feed.publish(Batch(checkpoint=checkpoint, notifications=notes))
         self._signals.popleft()

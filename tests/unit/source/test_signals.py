@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from connector.source.signals_topic import SignalsTopic
 from tests.unit.source.world import Site, settings
 
 
@@ -76,3 +77,36 @@ def test_what_a_person_asked_long_ago_is_refused() -> None:
     ]
     assert all("CS2027" in (site.notifications(signal_id)[0].reason or "") for signal_id in asked)
     assert {"A": {"s1", "s2"}} == site.members()
+
+
+def test_signals_of_a_topic_that_was_made_anew_are_answered() -> None:
+    """Its offsets begin again; those of the other topic say nothing of them."""
+    site = two_sources()
+    for _ in range(5):
+        site.signal("look", source="one", students=("s2",))
+    site.signal("retire", source="one")
+    site.run(8)
+    site.make_signals_anew()
+    del site.sources["two"]
+    site.restart()
+    asked = [site.signal("look", source="one", students=("s2",)), site.signal("retire", source="two")]
+    site.run(5)
+    site.restart()
+    site.run(5)
+
+    assert [["finished"], ["finished"]] == [[s.phase for s in site.notifications(i)] for i in asked]
+    assert {"A": {"s2"}} == site.members()
+
+
+def test_an_offset_without_a_topic_counts_if_it_can_be_of_this_one() -> None:
+    """Earlier releases noted offsets alone."""
+    topic = SignalsTopic("a", 10)
+
+    assert [10, 0, 10, 12, 0] == [
+        topic.answered(10, None),
+        topic.answered(11, None),
+        topic.answered(10, "a"),
+        topic.answered(12, "a"),
+        topic.answered(3, "b"),
+    ]
+    assert 0 == topic.answered(None, None)

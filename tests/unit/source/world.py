@@ -21,6 +21,7 @@ from connector.source.mapping import Row
 from connector.source.publisher import Publisher
 from connector.source.reading import OpenTransactions
 from connector.source.settings import SourceSettings
+from connector.source.signals_topic import SignalsTopic
 from connector.source.state import State
 from connector.source.store import open_store
 from connector.source.working import Worker
@@ -271,7 +272,7 @@ class Site:
         self.metrics, self.tracer = MemoryMetrics(), MemoryTracer()
         self._signals: list[Signal] = []
         """The signals topic; the offset is the index."""
-        self._signals_read = 0
+        self._signals_read, self._signals_topic = 0, 1
         self.restart()
 
     @property
@@ -288,6 +289,7 @@ class Site:
         self.publisher = Publisher(
             self.log, CODEC, self.topics, 4, self.state, self.clock, self.metrics, self.tracer, Pseudonym(b"k" * 32)
         )
+        signals = SignalsTopic(f"signals-{self._signals_topic}", len(self._signals))
         workers = {}
         for name, section in self.sources.items():
             feed = Feed(
@@ -301,9 +303,9 @@ class Site:
                 self.metrics,
                 self.tracer,
             )
-            workers[name] = Worker(feed)
-        self._signals_read = first_unanswered(workers.values(), self.state)
-        self.poller = Poller(workers, self, self.publisher, self.state, self.clock)
+            workers[name] = Worker(feed, signals)
+        self._signals_read = first_unanswered(workers.values(), self.state, signals)
+        self.poller = Poller(workers, self, signals, self.publisher, self.state, self.clock)
 
     def poll(self) -> Sequence[tuple[int, Signal]]:
         """The inbox of the poller."""
@@ -312,9 +314,14 @@ class Site:
         return found
 
     def signal(self, kind: str, **more: Any) -> str:
-        signal = Signal(f"{kind}{len(self._signals)}", kind, "test", self.clock.now(), **more)
+        signal = Signal(f"{kind}{self._signals_topic}.{len(self._signals)}", kind, "test", self.clock.now(), **more)
         self._signals.append(signal)
         return signal.id
+
+    def make_signals_anew(self) -> None:
+        """Delete the signals topic, and make another one under its name."""
+        self._signals.clear()
+        self._signals_topic += 1
 
     def run(self, seconds: float, step: float = 1.0) -> None:
         """Let the poller turn while so much time passes."""
