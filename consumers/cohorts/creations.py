@@ -38,15 +38,12 @@ class Creations:
         self._desk, self._reader, self._writer = desk, reader, writer
         self._next_try: dict[str, datetime] = {}
         self._missing: dict[str, None] = {}
-        self._gone: set[str] = set()
         self.returned: set[str] = set()
         """Cohorts that were gone from Moodle and are there again: what was settled in them has to be looked at."""
 
     def note(self, entry: CohortEntry) -> None:
         """An entry was written: it has to be worked off, or no longer."""
         self._missing.pop(entry.cohort, None)
-        if entry.reason == Reason.COHORT_GONE:
-            self._gone.add(entry.cohort)
         match entry.status:
             case EntryStatus.PENDING:
                 self._next_try[entry.cohort] = entry.since
@@ -61,7 +58,6 @@ class Creations:
         """Drop the cohorts that are no longer ours."""
         self._next_try = {cohort: moment for cohort, moment in self._next_try.items() if not lost(cohort)}
         self._missing = {cohort: None for cohort in self._missing if not lost(cohort)}
-        self._gone = {cohort for cohort in self._gone if not lost(cohort)}
 
     @property
     def waiting(self) -> int:
@@ -192,10 +188,18 @@ class Creations:
     def _settle(self, entry: CohortEntry, moodle_id: int | None, how: str, now: datetime) -> None:
         settled = transitions.settle_cohort(entry, moodle_id, now)
         self._desk.ledger.put_cohort(settled)
-        if moodle_id is not None and entry.cohort in self._gone:
-            self._gone.discard(entry.cohort)
-            self.returned.add(entry.cohort)
+        if entry.moodle_id is not None and entry.status is not EntryStatus.SETTLED:  # it was gone
+            self._members_unknown(entry.cohort, now)
+            if moodle_id is not None:
+                self.returned.add(entry.cohort)
         self._note(settled, "created" if how == "created" else "outcome", now, answer=how)
+
+    def _members_unknown(self, cohort: str, now: datetime) -> None:
+        """Nobody is known to be in it any more; in the same commit as its id, so that no crash comes between."""
+        for entry in self._desk.ledger.entries_of(cohort):
+            told = transitions.no_longer_shown(entry, now, self._desk.settings.removal_settle)
+            if told != entry:
+                self._desk.ledger.put(told)
 
     def _park(self, entry: CohortEntry, reason: Reason, now: datetime) -> None:
         parked = transitions.park_cohort(entry, reason, now)

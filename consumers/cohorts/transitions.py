@@ -96,6 +96,14 @@ def quarantine(entry: LedgerEntry, reason: Reason, user_id: int, now: datetime) 
     return replace(entry, status=EntryStatus.QUARANTINED, reason=reason, since=now, due_at=None, user_id=user_id)
 
 
+def no_longer_shown(entry: LedgerEntry, now: datetime, settle: timedelta) -> LedgerEntry:
+    """The cohort that Moodle showed this account in is not the one that is there now. What waits goes on waiting."""
+    if entry.applied is not Presence.PRESENT:
+        return entry
+    told = replace(entry, applied=Presence.UNKNOWN, owned=False)
+    return place(told, now, settle) if entry.status is EntryStatus.SETTLED else told
+
+
 def not_applied(entry: LedgerEntry, now: datetime, settle: timedelta, *, released: bool = False) -> LedgerEntry:
     """The call is known to have changed nothing. A removal is due again at once, since it has waited its time; one that a
     person let pass still passes.

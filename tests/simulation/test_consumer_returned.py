@@ -1,0 +1,48 @@
+"""Cohorts that a person deleted, made anew while processes end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from schemas.keys import encode_key, partition_of
+from schemas.records import CohortEntry, Command, EntryStatus, Presence
+from tests.simulation.cohorts import PARTITIONS, STUDENTS, Day
+from tests.simulation.fake_kafka import CODEC, COMMANDS
+from tests.simulation.fake_moodle import Chances
+from tests.simulation.turns import turn_for, turn_until
+
+COHORT = "C0"
+
+
+def _last(day: Day) -> CohortEntry:
+    return [entry for entry in day.broker.records("moodle.ledger") if isinstance(entry, CohortEntry)][-1]
+
+
+def _with_a_deleted_cohort() -> Day:
+    """The consumer has noticed that a person deleted the cohort, and a person asks for it anew."""
+    day = Day(1, Chances(), crashes=0.0)
+    day._announce(COHORT)
+    for student in STUDENTS[:3]:
+        day._say(COHORT, student, Presence.PRESENT)
+    turn_until(day, lambda: len(day.moodle.of(COHORT)) == 3)
+    day.moodle.delete(COHORT)
+    day._say(COHORT, STUDENTS[3], Presence.PRESENT)
+    turn_until(day, lambda: _last(day).reason == "cohort_gone")
+    now = day.timeline.now()
+    command = Command("id", "recreate", COHORT, "operator", now, now + timedelta(hours=1))
+    partition = partition_of(COHORT, PARTITIONS)
+    day.broker.append(COMMANDS, partition, encode_key(COHORT), CODEC.encode(COMMANDS, command))
+    return day
+
+
+@pytest.mark.parametrize("status", [EntryStatus.QUARANTINED, EntryStatus.SETTLED])
+def test_a_cohort_made_anew_gets_all_of_its_members_whenever_the_process_ends(status: EntryStatus) -> None:
+    """Also when it ends between the commit of the new cohort and the first look at its members."""
+    day = _with_a_deleted_cohort()
+    turn_until(day, lambda: _last(day).status is status)
+    day._kill(day.running[0])
+    turn_for(day, 120)
+
+    assert day.moodle.of(COHORT) == {100, 101, 102, 103}
