@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connector.runtime.clock import Clock
+from connector.runtime.errors import Halted
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up
 from connector.runtime.kafka.topics import Topics
+from connector.runtime.messages import OracleMessage, message
 from connector.runtime.telemetry import Log
 from connector.source.state import State
 from schemas.codec import Codec, Undecodable
-from schemas.keys import KeyFault, decode_key
+from schemas.keys import Key, KeyFault, decode_key
 
 _log = Log("source")
 
@@ -28,6 +30,7 @@ class Restorer:
         self, connection: Connection, topics: Topics, partitions: int, codec: Codec, state: State, clock: Clock
     ) -> None:
         self._codec, self._state, self._clock = codec, state, clock
+        self._alerts = topics.alerts
         shapes = {topics.memberships: partitions, topics.checkpoints: 1, topics.alerts: 1}
         self._tails = {}
         for topic, count in shapes.items():
@@ -36,7 +39,11 @@ class Restorer:
         self._ends: tuple[int, dict[str, dict[int, int]]] | None = None
 
     def follow(self) -> int:
-        """Apply what has come; the number of records."""
+        """Apply what has come; the number of records.
+
+        Raises:
+            Halted: a record cannot be read by this release; nothing of what came with it is applied.
+        """
         count = 0
         for topic, tail in self._tails.items():
             messages = tail.poll()
@@ -46,7 +53,11 @@ class Restorer:
         return count
 
     def complete(self) -> None:
-        """Apply everything that any predecessor may have committed. Call once that one is fenced."""
+        """Apply everything that any predecessor may have committed. Call once that one is fenced.
+
+        Raises:
+            Halted: as ``follow``.
+        """
         for topic, tail in self._tails.items():
             for messages in catch_up(tail, self._clock):
                 self._apply(topic, messages, tail)
@@ -70,17 +81,46 @@ class Restorer:
     def _apply(self, topic: str, messages: Iterable[Message], tail: Tail) -> None:
         with self._state.writing():
             for message in messages:
-                try:
-                    record = None if message.value is None else self._codec.decode(message.value)
-                    self._state.apply(decode_key(message.key), record)
-                except (Undecodable, KeyFault, TypeError) as error:
-                    # Not ours, or damaged. Leaving out a membership costs a record that says the same again, since the
-                    # rows are compared with the state; what is worse would be a connector that cannot start.
-                    _log.error(
-                        "state.record_skipped",
-                        topic=topic,
-                        partition=message.partition,
-                        offset=message.offset,
-                        reason=type(error).__name__,
-                    )
+                self._take(topic, message)
             self._state.advance(topic, tail.positions)
+
+    def _take(self, topic: str, found: Message) -> None:
+        """Apply one record.
+
+        Raises:
+            Halted: it is ours by its key, but this release cannot read it. Without it nobody would know of a membership
+                whose student has left since, and no read would ever bring it up again.
+        """
+        ours = False
+        try:
+            key = decode_key(found.key)
+            ours = topic != self._alerts and _names_something(key)
+            record = None if found.value is None else self._codec.decode(found.value)
+            self._state.apply(key, record)
+        except Undecodable as error:
+            if ours:
+                place = {"topic": topic, "partition": found.partition, "offset": found.offset}
+                raise Halted(message(OracleMessage.STATE_UNDECODABLE, **place, reason=str(error))) from error
+            self._skip(found, error)  # nobody's; or another role's alert, which at worst is raised once more
+        except (KeyFault, TypeError) as error:
+            self._skip(found, error)  # nothing that any release of the connector wrote
+
+    def _skip(self, found: Message, error: Exception) -> None:
+        _log.error(
+            "state.record_skipped",
+            topic=found.topic,
+            partition=found.partition,
+            offset=found.offset,
+            reason=type(error).__name__,
+        )
+
+
+def _names_something(key: Key) -> bool:
+    """Whether a key is one of those that the state is made of."""
+    match key:
+        case (str(), str() | None):
+            return True  # of a membership or a cohort; and of a checkpoint
+        case ("suspects" | "values", str(), str()) | ("publisher",):
+            return True
+        case _:
+            return False

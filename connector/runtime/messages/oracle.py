@@ -113,6 +113,11 @@ class OracleMessage(Entry):
         "The request to {kind} is of {issued}, older than {hours} hours, so nothing is done for it.",
         "Ask again if it is still wanted.",
     )
+    STATE_UNDECODABLE = (
+        "CS2028",
+        "The record at offset {offset} of partition {partition} of {topic} cannot be decoded: {reason}.",
+        "Run the release, or name the schema registry, that it was written with. Without it the state would be wrong.",
+    )
     COLUMN_UNINDEXED = (
         "CS2030",
         'No index of {table} begins with {column}, which the {hint} query of source "{source}" looks for at every poll.',

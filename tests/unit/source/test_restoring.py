@@ -1,0 +1,92 @@
+"""The state from the topics, record by record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from connector.runtime.errors import Halted
+from connector.runtime.kafka.connection import Connection
+from connector.runtime.kafka.reading import Message
+from connector.runtime.kafka.topics import Topics
+from connector.source import restoring
+from connector.source.restoring import Restorer
+from connector.source.state import State
+from connector.source.store import open_store
+from schemas.keys import encode_key
+from schemas.records import MembershipChanged, Presence
+from tests.unit.source.world import CODEC, HandClock
+
+TOPICS = Topics()
+NOW = datetime(2026, 9, 1, tzinfo=UTC)
+MEMBER = CODEC.encode("", MembershipChanged("A", "s1", Presence.PRESENT, ("one",), "enrolled", 1, "one", NOW, "f"))
+
+
+class ListTail:
+    """Messages of one topic from a list."""
+
+    def __init__(self, _connection: object, topic: str, starts: dict[int, int]) -> None:
+        self.positions, self._topic = dict(starts), topic
+        self.pending: list[Message] = []
+
+    def poll(self) -> list[Message]:
+        found, self.pending = self.pending, []
+        for one in found:
+            self.positions[one.partition] = one.next_offset
+        return found
+
+    def bring(self, key: bytes | None, value: bytes | None) -> None:
+        self.pending.append(Message(self._topic, 0, len(self.pending), key, value))
+
+
+@pytest.fixture
+def tails(monkeypatch: pytest.MonkeyPatch) -> dict[str, ListTail]:
+    """The tails that a restorer opens, by topic."""
+    made: dict[str, ListTail] = {}
+
+    def make(connection: object, topic: str, starts: dict[int, int]) -> Any:
+        made[topic] = ListTail(connection, topic, starts)
+        return made[topic]
+
+    monkeypatch.setattr(restoring, "Tail", make)
+    return made
+
+
+def restorer(state: State) -> Restorer:
+    return Restorer(cast("Connection", None), TOPICS, 1, CODEC, state, HandClock())
+
+
+@pytest.mark.parametrize(
+    ("topic", "key"), [(TOPICS.memberships, ("A", "s2")), (TOPICS.checkpoints, ("suspects", "one", "s2"))]
+)
+def test_a_record_of_ours_that_cannot_be_read_halts(
+    tails: dict[str, ListTail], topic: str, key: tuple[str, ...]
+) -> None:
+    """It is not passed by: the next start meets it again, wherever the state was kept."""
+    state = State(open_store(None, "test"))
+    reader = restorer(state)
+    tails[topic].bring(encode_key("A", "s1"), MEMBER)
+    tails[topic].bring(encode_key(*key), MEMBER[:-3])
+
+    with pytest.raises(Halted, match="CS2028") as halted:
+        reader.follow()
+
+    assert (topic, "1") == (halted.value.message.parameters["topic"], halted.value.message.parameters["offset"])
+    assert 0 == state.memberships
+    assert {} == state.positions(topic)
+
+
+def test_what_is_nobodys_record_is_left_out(tails: dict[str, ListTail]) -> None:
+    """A key that no release writes, a record that belongs elsewhere, and another role's alert of a later release."""
+    state = State(open_store(None, "test"))
+    reader = restorer(state)
+    tails[TOPICS.memberships].bring(b"\xff", b"junk")
+    tails[TOPICS.memberships].bring(b"[]", b"junk")
+    tails[TOPICS.memberships].bring(encode_key("A", "s1"), MEMBER)
+    tails[TOPICS.alerts].bring(encode_key("consumer/x"), b"junk")
+
+    assert 4 == reader.follow()
+    assert 1 == state.memberships
+    assert {0: 3} == state.positions(TOPICS.memberships)
