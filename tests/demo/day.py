@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.demo.steps import absences, changes, faults, loading
+from tests.demo.steps import absences, changes, faults, loading, reconciling
 from tests.demo.world import World
 
 STEPS: tuple[Callable[[World], None], ...] = (
@@ -20,7 +20,7 @@ STEPS: tuple[Callable[[World], None], ...] = (
     faults.replay,
     faults.repair,
     absences.silent_absences,
-    faults.reconcile,
+    reconciling.reconcile,
 )
 
 

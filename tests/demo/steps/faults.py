@@ -72,22 +72,6 @@ def repair(world: World) -> None:
         step.saw(f"{len(changed)} additions, no removal; worked off in {seconds:.1f} s")
 
 
-def reconcile(world: World) -> None:
-    """The reconciler compares both ends; after a whole day there must be nothing to repair."""
-    with world.narrator.step(
-        "Reconcile once more: everything is looked at again",
-        "no difference to repair",
-    ) as step:
-        since = world.moodle.mark()
-        done = world.run_product("reconcile")
-        if done.returncode:
-            raise AssertionError(f"reconcile ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
-        if changed := world.moodle.events(since):
-            raise AssertionError(f"{len(changed)} memberships changed:\n{done.stdout}")
-        lines = [line for line in done.stdout.splitlines() if line.strip()]
-        step.saw(lines[-1] if lines else "the command ended with status 0")
-
-
 def _reset_and_restart(world: World) -> float:
     """Seconds from the consumer's start until it has worked off every record and every recheck."""
     world.consumer.stop()
