@@ -47,8 +47,8 @@ class SinkSettings(Section):
     calls_at_once: Annotated[int, Field(ge=1, le=16)] = 2
     """Calls to Moodle at the same time, never two about one cohort. More than Moodle's processors mostly adds waiting."""
 
-    poll_records: Annotated[int, Field(ge=1, le=100_000)] = 2000
-    """Most records taken from the topic in one turn."""
+    poll_records: Annotated[int, Field(ge=1, le=100_000)] = 500
+    """Most records taken from the topic in one turn. Answers of Moodle are heard between turns, so a turn must be short."""
 
     backlog: Annotated[int, Field(ge=100)] = 20_000
     """Memberships that may wait for their call before the topic is left to wait instead. Bounds the memory: about half a

@@ -117,7 +117,7 @@ class Witness:
         for reason, n in parked.items():
             self._metrics.gauge(Gauge.PARKED, n, reason=reason)
         self._parked_for |= parked.keys()
-        self._metrics.gauge(Gauge.LEDGER, sum(counts.values()))
+        self._metrics.gauge(Gauge.UNSETTLED, sum(counts.values()))
         for status, gauge in (("held", Gauge.HELD), ("due", Gauge.DUE), ("quarantined", Gauge.QUARANTINED)):
             self._metrics.gauge(gauge, sum(n for (found, _), n in counts.items() if found == status))
         self._metrics.gauge(Gauge.PARTITIONS, partitions)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -47,6 +48,8 @@ class CallCost:
     then stay below a gateway's minute even if each feeds 20 courses with groups."""
     DEAR = 4.0
     """A row that costs more than this many ordinary ones is dear."""
+    MANY = 20
+    """From so many measured cohorts on, what half of them cost at least tells how fast this server is."""
     FALLING = 0.3
     """Weight of a measurement that is below the estimate; one above is believed at once, since too large a call is
     worse than too small a one."""
@@ -74,9 +77,13 @@ class CallCost:
         for cohort in changed:
             known[cohort] = self._toward(known.get(cohort), self.of(cohort) * spent / expected)
         learnt = replace(self, known=MappingProxyType(known))
+        ordinary = spent / sum(changed.values())
         if any(self.is_dear(cohort) or learnt.is_dear(cohort) for cohort in changed):
-            return learnt
-        return replace(learnt, per_row=self.per_row + 0.1 * (spent / sum(changed.values()) - self.per_row))
+            # A dear cohort says nothing of the others; but when most of many are dear, Moodle has become slower.
+            if len(known) < self.MANY:
+                return learnt
+            ordinary = median(known.values())
+        return replace(learnt, per_row=self.per_row + 0.1 * (ordinary - self.per_row))
 
     def _toward(self, estimate: float | None, measured: float) -> float:
         if estimate is None or measured >= estimate:

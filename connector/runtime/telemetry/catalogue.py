@@ -101,7 +101,7 @@ class Gauge(Metric):
     HELD = "held", COUNT, "sink", "Removals that wait for a person."
     DUE = "due", COUNT, "sink", "Removals that wait for their time."
     QUARANTINED = "quarantined", COUNT, "sink", "Memberships whose last call had an unknown outcome."
-    LEDGER = "ledger.entries", COUNT, "sink", "Memberships that the ledger of this process knows."
+    UNSETTLED = "unsettled", COUNT, "sink", "Memberships that are not settled: pending, due, held, parked, quarantined."
     PARTITIONS = "partitions", COUNT, "sink", "Partitions that this consumer owns."
     DIRECTORY_USERS = "directory.users", COUNT, "sink", "Moodle accounts that the directory knows by their student key."
     DIRECTORY_REFRESHED = "directory.refreshed", UNIX_TIME, "sink", "When the directory was last read whole, Unix time."

@@ -150,3 +150,25 @@ def test_rows_sort_by_cohort_then_user() -> None:
 
     assert all(a < b for a, b in pairwise(ordered))
     assert ordered == [Row(1, 2), Row(1, 9), Row(2, 1)]
+
+
+def test_a_moodle_that_has_become_slower_is_not_a_site_of_dear_cohorts() -> None:
+    """When all rows cost more than before, that is what a row costs now, and cohorts share calls again."""
+    cost = CallCost()
+    for seconds in (0.0003, 0.0015):
+        for _ in range(3):
+            for cohort in range(300):
+                cost = cost.learn({cohort: 100}, 0, cost.per_call + 100 * seconds)
+
+    assert [cohort for cohort in range(300) if cost.is_dear(cohort)] == []
+    assert 0.001 < cost.per_row < 0.002
+
+
+def test_one_dear_cohort_stays_dear() -> None:
+    """It does not drag along what the others are held to cost."""
+    cost = CallCost()
+    for _ in range(20):
+        for cohort in range(40):
+            cost = cost.learn({cohort: 10}, 0, cost.per_call + 10 * (0.1 if cohort == 7 else 0.0015))
+
+    assert [cohort for cohort in range(40) if cost.is_dear(cohort)] == [7]
