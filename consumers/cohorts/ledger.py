@@ -177,6 +177,13 @@ class Ledger:
         """Whether there is something to commit."""
         return bool(self._loose) or any(held.dirty for held in self._owned.values())
 
+    @property
+    def unmarked(self) -> bool:
+        """Whether the topic says of one of our partitions that nobody works in it; a call may go out only after a commit
+        has changed that, so that the next owner knows that it may still arrive.
+        """
+        return any(held.marker.clean for held in self._owned.values())
+
     def commit(self, now: datetime, clean: frozenset[int] = frozenset()) -> bool:
         """Make all changes lasting. ``clean`` partitions are being released in order. False: nothing happened, and the
         changes wait for the next time; calls that need this commit must not be sent.
@@ -186,7 +193,7 @@ class Ledger:
         """
         if not self._owned:
             return False
-        touched = {p: held for p, held in self._owned.items() if held.dirty or p in clean}
+        touched = {p: held for p, held in self._owned.items() if held.dirty or held.marker.clean or p in clean}
         if not touched:
             touched = dict(list(self._owned.items())[:1])
         markers = {p: replace(held.marker, at=now, clean=p in clean) for p, held in touched.items()}

@@ -215,7 +215,8 @@ class Consumer:
             return
         if desk.prepared:
             intents = any(call.needs_commit for call in desk.prepared)
-            if (intents or not desk.lease.holds_amply()) and not self.commit():
+            wanted = intents or desk.ledger.unmarked or not desk.lease.holds_amply()
+            if wanted and not self.commit():
                 desk.cancel()
                 return
             desk.launch()

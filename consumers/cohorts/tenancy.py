@@ -127,6 +127,7 @@ class Tenancy:
                 commands_offset=0,
                 fingerprint="",
                 at=now,
+                clean=True,
             )
         desk.ledger.open(store, marker)
         for status in (EntryStatus.PENDING, EntryStatus.QUARANTINED):
