@@ -22,6 +22,8 @@ class KafkaInbox:
     def __init__(self, connection: Connection, topics: Topics, group: str, share: Share, ledger: Ledger) -> None:
         self._share, self._ledger = share, ledger
         self._on_hold = False
+        self._new: set[int] = set()
+        """Partitions that were added in this poll; they can be paused only after the group has assigned them."""
         self._commands = Tail(connection, topics.commands, {})
         self._group = GroupConsumer(connection, topics.memberships, group, _Companions(self))
 
@@ -32,6 +34,9 @@ class KafkaInbox:
 
     def poll(self, limit: int, timeout: float) -> Arrivals:
         messages = self._group.poll(limit, timeout)
+        if self._on_hold and self._new:
+            self._group.pause(self._new)
+        self._new.clear()
         return Arrivals(messages, self._commands.poll(limit))
 
     def hold(self, *, on: bool) -> None:
@@ -50,12 +55,14 @@ class KafkaInbox:
         starts = self._share.start_of(committed)
         for partition in starts:
             self._commands.watch(partition, self._ledger.marker(partition).commands_offset)
+        self._new.update(starts)
         return starts
 
     def gone(self, partitions: frozenset[int], *, in_order: bool) -> None:
         """Partitions go, or are gone."""
         for partition in partitions:
             self._commands.forget(partition)
+        self._new -= partitions
         if in_order:
             self._share.release(partitions)
         else:
