@@ -9,7 +9,7 @@ from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import records, registry
@@ -39,6 +39,7 @@ def both() -> list[Codec]:
     return [SingleObjectCodec(), RegistryCodec(registry.connect({"url": "mock://tests"}, auto_register=True))]
 
 
+@settings(deadline=None)  # a loaded machine is no fault
 @given(record=anything)
 def test_what_is_encoded_is_decoded(record: Any) -> None:
     """Every record of every type survives both forms."""
@@ -70,6 +71,7 @@ def _records_in(schema: Any) -> list[Any]:
     return []
 
 
+@settings(deadline=None)  # a loaded machine is no fault
 @given(junk=st.binary(max_size=80))
 def test_poison_is_told_apart(junk: bytes) -> None:
     """Any bytes either decode or are ``Undecodable``; no other exception escapes."""

@@ -30,7 +30,7 @@ def test_there_is_an_earlier_release() -> None:
 
 
 @pytest.mark.parametrize("file", EARLIER, ids=lambda file: f"{file.parent.name}/{file.stem}")
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_both_releases_read_each_other(file: Path, data: st.DataObject) -> None:
     """What the earlier release wrote is a record of this one; what this one writes is a record of the earlier."""
