@@ -46,6 +46,10 @@ class KafkaInbox:
         else:
             self._group.resume(self._ledger.owned)
 
+    def rewind(self, positions: Mapping[int, int]) -> None:
+        for partition, offset in positions.items():
+            self._group.seek(partition, offset)
+
     def close(self) -> None:
         self._group.close()
         self._commands.close()

@@ -41,11 +41,24 @@ class Intake:
         self.overflowing = False
         """Too many dead letters in a short time: nothing more must be taken in until a person has looked."""
 
-    def take(self, messages: Sequence[Message], now: datetime) -> None:
-        """Take records of the memberships topic in; the markers move past all of them."""
+    def take(self, messages: Sequence[Message], now: datetime) -> dict[int, int]:
+        """Take records of the memberships topic in; the markers move past those that were taken in.
+
+        Returns where to go on in partitions of which records were left, since too many could not be used.
+        """
         ledger = self._desk.ledger
-        mine = [message for message in messages if message.partition in ledger.owned]
-        received = [record for message in mine if (record := self._read(message, now)) is not None]
+        mine: list[Message] = []
+        received: list[Received] = []
+        left: dict[int, int] = {}
+        for message in messages:
+            if message.partition not in ledger.owned:
+                continue
+            if self.overflowing:
+                left.setdefault(message.partition, message.offset)
+                continue
+            mine.append(message)
+            if (record := self._read(message, now)) is not None:
+                received.append(record)
         folded = fold(received, ledger)
         self._take_cohorts(folded, now)
         self._take_memberships(folded, now)
@@ -64,6 +77,7 @@ class Intake:
                 highest_revision=max(marker.highest_revision, folded.highest_revisions.get(partition, 0)),
                 fingerprint=self._fingerprint(received, partition, marker.fingerprint),
             )
+        return left
 
     def follow(self, messages: Iterable[Message], now: datetime) -> None:
         """Follow the commands in these records of the commands topic."""

@@ -6,7 +6,7 @@ send. Calls run beside the loop, so that the next rows are decoded and planned w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -52,6 +52,10 @@ class Inbox(Protocol):
         """Fetch no records of the memberships topic while on; the membership in the group stays alive by ``poll``."""
         ...
 
+    def rewind(self, positions: Mapping[int, int]) -> None:
+        """Go back in these partitions of the memberships topic: what the last poll brought from there on was left."""
+        ...
+
     def close(self) -> None:
         """Leave the group; partitions are released first."""
         ...
@@ -90,7 +94,8 @@ class Consumer:
         arrivals = inbox.poll(self._desk.settings.poll_records, self._patience())
         now = self._now()
         self._desk.rushing = len(arrivals.messages) * 4 >= self._desk.settings.poll_records
-        self._intake.take(arrivals.messages, now)
+        if left := self._intake.take(arrivals.messages, now):
+            inbox.rewind(left)
         self._intake.follow(arrivals.commands, now)
         heard = self._desk.crew.collect() + len(arrivals.messages) + len(arrivals.commands)
         self._look_after(now)

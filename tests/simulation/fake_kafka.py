@@ -103,6 +103,9 @@ class Inbox:
     def hold(self, *, on: bool) -> None:
         self._on_hold = on
 
+    def rewind(self, positions: Mapping[int, int]) -> None:
+        self._positions |= positions
+
     def close(self) -> None:
         self._give(set(self._positions))
         self._broker.expel(self._member)
