@@ -69,7 +69,7 @@ def test_who_can_do_nothing_waits_between_turns() -> None:
     day._announce(COHORT)
     turn_until(day, lambda: day.moodle.number(COHORT))
     process = day.running[0]
-    process.parts.consumer._students.offer = lambda _now: False  # type: ignore[method-assign]
+    process.parts.consumer._students.offer = lambda now: False  # type: ignore[method-assign]
     day._say(COHORT, STUDENT, Presence.PRESENT)
     turn_until(day, lambda: len(process.parts.desk.backlog))
     began, turns = day.timeline.seconds, 100
