@@ -27,6 +27,8 @@ _FULL_EVERY_S = 2.0
 """Between two reads of the whole overlap, at least; a late commit is found within this time if reads are cheap."""
 _FULL_SHARE = 20.0
 """A full read that takes long is repeated more rarely: after so many times its duration."""
+_FULL_AT_LEAST_EVERY_S = 10.0
+"""However long it took: a late commit must not wait for minutes because a rush of hints was worked off in between."""
 _SAVE_EVERY_S = 10.0
 """A cursor that moves while nothing happens is written this often; after a crash a little more is read again."""
 
@@ -177,7 +179,9 @@ class Hint:
         self._previous = current.now
         if cursor is not None:
             self._memory.forget_before(current.column.bound(cursor))
-            self._next_full = feed.clock.monotonic() + max(_FULL_EVERY_S, elapsed * _FULL_SHARE)
+            self._next_full = feed.clock.monotonic() + min(
+                max(_FULL_EVERY_S, elapsed * _FULL_SHARE), _FULL_AT_LEAST_EVERY_S
+            )
             age = (current.now - cursor).total_seconds()
             feed.metrics.gauge(Gauge.WATERMARK_AGE, age, source=feed.name, hint=self.name)
         self._round = None
