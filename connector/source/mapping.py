@@ -9,13 +9,21 @@ are grouped by the key, and the values are remembered with it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from connector.runtime.pattern_filters import ValueMaps
 from connector.runtime.pattern_values import text_of
 from connector.runtime.patterns import Pattern, Unmappable
-from connector.source.settings import ActiveSettings, CohortSettings, MembershipSettings
+from connector.source.settings import (
+    ActiveSettings,
+    CohortSettings,
+    HintSettings,
+    MembershipSettings,
+    SourceSettings,
+    followed,
+)
 
 Row = Mapping[str, object]
 """A value per column, under the column's name as Oracle spells it."""
@@ -23,6 +31,11 @@ Row = Mapping[str, object]
 LONGEST_IDNUMBER = 100
 LONGEST_NAME = 254
 _CACHED_COHORTS = 50_000
+
+
+Sighting = tuple[str | None, object]
+"""A row that names a cohort: its row key, where the settings name one, and its stamp; a tuple of stamps where several
+hints watch the rows. Stamps are as the database has them; NULL is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,8 @@ class Desired:
     """By row key, the cohorts that the row names now."""
     unknown: frozenset[str] = frozenset()
     """Why rows could not be mapped; if there is any reason, nothing is removed for the student."""
+    sightings: Mapping[str, Sequence[Sighting]] = field(default_factory=dict)
+    """By cohort, the rows that name it, active or not; empty where no hint watches the rows."""
 
     @property
     def mentioned(self) -> set[str]:
@@ -83,6 +98,7 @@ class _Gathered:
     places: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     unknown: set[str] = field(default_factory=set)
     values: set[str] = field(default_factory=set)
+    sightings: defaultdict[str, list[Sighting]] = field(default_factory=lambda: defaultdict(list))
 
     def settled(self) -> Desired:
         return Desired(
@@ -90,13 +106,26 @@ class _Gathered:
             frozenset(self.inactive - self.supports.keys()),
             {key: frozenset(cohorts) for key, cohorts in self.places.items()},
             frozenset(self.unknown),
+            self.sightings,
         )
 
 
 class RowMapping:
     """The settings' patterns and conditions, ready to be used on rows."""
 
-    def __init__(self, membership: MembershipSettings, cohort: CohortSettings, maps: ValueMaps | None = None) -> None:
+    @classmethod
+    def of(cls, settings: SourceSettings) -> RowMapping:
+        """For the rows of this source, with the cursors of the hints that watch them."""
+        return cls(settings.membership, settings.cohort, settings.maps, settings.hints)
+
+    def __init__(
+        self,
+        membership: MembershipSettings,
+        cohort: CohortSettings,
+        maps: ValueMaps | None = None,
+        hints: Sequence[HintSettings] = (),
+    ) -> None:
+        """``hints`` are those of the source; without them rows need not have stamps."""
         maps = maps or {}
         self.student = Pattern.parse(membership.student, maps)
         self.student_column = self.student.columns[0]
@@ -111,6 +140,10 @@ class RowMapping:
         everything += self.row_key.columns if self.row_key is not None else ()
         self.columns = tuple(dict.fromkeys(everything))
         """All columns that the membership query must have; each once."""
+        self.stamped = watching(membership, hints)
+        """By name, the hints that watch the same rows; the cursor of the n-th is in the column ``stamp_column(n)``."""
+        stamps = [stamp_column(number) for number, _ in enumerate(self.stamped, 1)]
+        self._stamp_of = itemgetter(*stamps) if stamps else None
         self._cohorts: dict[tuple[object, ...], tuple[Cohort, bool] | Unmappable] = {}
 
     def student_of(self, value: str) -> str | None:
@@ -141,6 +174,7 @@ class RowMapping:
         gathered: defaultdict[str, _Gathered] = defaultdict(_Gathered)
         keys: dict[object, str] = {}
         unmappable: Counter[str] = Counter()
+        stamp_of = self._stamp_of
         count = cut_names = 0
         for row in rows:
             count += 1
@@ -162,6 +196,8 @@ class RowMapping:
                 student.unknown.add(reason)
                 continue
             cut_names += cut
+            if stamp_of is not None:
+                student.sightings[cohort.idnumber].append((row_key, stamp_of(row)))
             if active:
                 known = student.supports.get(cohort.idnumber)
                 # Rows that disagree on a name must not make it depend on their order.
@@ -233,6 +269,21 @@ class _Condition:
         if self._listed is None:
             return not self._null
         return (text in self._listed) == self._listed_counts
+
+
+def stamp_column(number: int) -> str:
+    """Under which name a row holds the cursor of a hint that watches the same rows; ``number`` counts from 1."""
+    return f"STAMP_{number}_"
+
+
+def watching(membership: MembershipSettings, hints: Sequence[HintSettings]) -> dict[str, HintSettings]:
+    """By name, the hints that tell of a change of a membership's row by a cursor in the row itself."""
+    rows = {(None, None), (membership.table, membership.query)}
+    return {
+        name: hint
+        for name, hint in followed(hints).items()
+        if hint.kind in ("timestamp", "sequence") and (hint.table, hint.query) in rows
+    }
 
 
 def value_of(raw: object) -> str:

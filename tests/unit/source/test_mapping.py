@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.source.mapping import Desired, Mapped, Row, RowMapping
-from connector.source.settings import CohortSettings, MembershipSettings
+from connector.source.settings import CohortSettings, HintSettings, MembershipSettings
 
 
 def mapping(
@@ -141,3 +141,48 @@ def test_student_keys_of_hints_and_of_rows_agree() -> None:
     made = mapping("{S|trim|lower}")
 
     assert ("ab", None) == (made.student_of(" AB "), made.student_of("  "))
+
+
+def stamped(*hints: dict[str, Any], **more: Any) -> RowMapping:
+    return RowMapping(
+        MembershipSettings.model_validate({"table": "T", "student": "{S}"} | more),
+        CohortSettings(idnumber="{G}"),
+        hints=[HintSettings.model_validate(hint) for hint in hints],
+    )
+
+
+def test_only_hints_on_the_same_rows_stamp_them() -> None:
+    """Not those of other tables, nor of kinds without a cursor that a change moves; both halves of a double one."""
+    made = stamped(
+        {"table": "OTHER", "cursor": "C"},
+        {"cursor": "C", "kind": "timestamp+sequence", "sequence": "N", "name": "both"},
+        {"kind": "scan"},
+        {"kind": "due", "cursor": "D"},
+        {"kind": "journal", "cursor": "J", "operation": "O"},
+        {"table": "T", "cursor": "X", "by_cohort": True},
+    )
+
+    assert ["both", "both/sequence", "timestamp6"] == list(made.stamped)
+    assert ["C", "N", "X"] == [hint.cursor for hint in made.stamped.values()]
+
+
+def test_every_row_is_sighted_in_its_cohort_with_its_stamp() -> None:
+    """Active or not, with its key where there is one; NULL stays None."""
+    more = {"active": [{"column": "A", "values": ["y"]}], "row_key": "{K}"}
+    made = stamped({"cursor": "C"}, **more)
+    rows = [row(K=1, A="y", STAMP_1_=5), row(K=2, A="n", STAMP_1_=None), row(group="H", K=3, A="n", STAMP_1_=7)]
+
+    assert {"G": [("1", 5), ("2", None)], "H": [("3", 7)]} == one(made.map(rows)).sightings
+    assert {"G": [(None, 5)]} == one(stamped({"cursor": "C"}).map([row(STAMP_1_=5)])).sightings
+
+
+def test_several_hints_on_the_same_rows_give_several_stamps() -> None:
+    """In the order of the hints."""
+    made = stamped({"cursor": "C", "kind": "timestamp+sequence", "sequence": "N"})
+
+    assert {"G": [(None, (5, 6))]} == one(made.map([row(STAMP_1_=5, STAMP_2_=6)])).sightings
+
+
+def test_without_hints_on_the_rows_they_need_no_stamps() -> None:
+    """Nothing is asked of the rows, and nothing gathered."""
+    assert {} == one(stamped({"table": "OTHER", "cursor": "C"}).map([row()])).sightings
