@@ -50,6 +50,7 @@ class SupportingRow:
 
     source: str
     row: str
+    stamp: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class OpenRange:
     low: str
     opened_at: datetime
     high: str | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ class Subject:
     stamp: Stamp = field(default_factory=Stamp)
     values: frozenset[str] = frozenset()
     """Values of the student column that brought it up."""
+    deleted: bool = False
+    """Whether a journal told of a delete."""
 
 
 @dataclass(frozen=True, slots=True)

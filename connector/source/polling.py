@@ -7,30 +7,35 @@ hints does not keep signals, other sources and suspects waiting. The cursor move
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from connector.runtime.telemetry import Count, Gauge, Histogram
+from connector.runtime.telemetry import Count, Gauge, Histogram, Log
 from connector.source.causes import Cause
 from connector.source.examining import Subject, subjects_of
 from connector.source.feed import Feed
-from connector.source.hints import HintRow, timestamp
-from connector.source.hints.memory import Memory
-from connector.source.hints.timestamp import Inputs, Range
+from connector.source.hints import HintRow, Sight
+from connector.source.hints.due import DueFollower
+from connector.source.hints.following import Answer, Follower
+from connector.source.hints.timestamp import TimestampFollower
+from connector.source.hints.watermark import Bounds, parse
 from connector.source.hints.zones import TimeColumn
 from connector.source.known import Stamp
 from connector.source.settings import HintSettings
 from schemas.records import Checkpoint, HintCursor
 
+_log = Log("source")
 _FULL_EVERY_S = 2.0
-"""Between two reads of the whole overlap, at least; a late commit is found within this time if reads are cheap."""
+"""Between two reads that move the cursor, at least; a late commit is found within this time if reads are cheap."""
 _FULL_SHARE = 20.0
 """A full read that takes long is repeated more rarely: after so many times its duration."""
 _FULL_AT_LEAST_EVERY_S = 10.0
 """However long it took: a late commit must not wait for minutes because a rush of hints was worked off in between."""
 _SAVE_EVERY_S = 10.0
 """A cursor that moves while nothing happens is written this often; after a crash a little more is read again."""
+_SKEW_KEPT_S = 3600.0
+"""A stamp that was ahead of the clock speaks against a proof for this long."""
 
 
 @dataclass
@@ -40,10 +45,8 @@ class _Round:
     began: datetime
     """Our clock, for traces."""
     began_monotonic: float
-    now: datetime
-    column: TimeColumn
-    range: Range
-    rows: Sequence[HintRow]
+    sight: Sight
+    answer: Answer
     portions: deque[dict[str, Subject]]
     fresh_clock: bool = True
 
@@ -53,17 +56,18 @@ class Hint:
 
     def __init__(self, feed: Feed, name: str, settings: HintSettings) -> None:
         self.name, self._feed, self._settings = name, feed, settings
-        self._memory = Memory()
+        self._follower: Follower | None = None
         self._round: _Round | None = None
-        self._previous: datetime | None = None
         self._last_poll: float | None = None
+        self._last_full: float | None = None
         self._next_full = 0.0
+        self._skew_s, self._skewed_at = 0.0, 0.0
 
     def wait(self) -> float:
         """Seconds until a step is due; 0 in the middle of a round."""
         if self._round is not None or self._last_poll is None:
             return 0.0
-        due = self._last_poll + self._settings.interval.total_seconds()
+        due = self._last_poll + self._settings.pause.total_seconds()
         return max(0.0, due - self._feed.clock.monotonic())
 
     @property
@@ -86,107 +90,190 @@ class Hint:
         """Forget the answer that is being worked off: the next step asks again."""
         self._round = None
 
+    def begin(self) -> HintCursor:
+        """Where polling starts if all rows are read from now on. Raises what a read raises."""
+        self.drop()
+        self._last_full = None
+        return self._following().begin(self._feed.source, self._look(full=True))
+
+    def _following(self) -> Follower:
+        """The follower for this kind of hint. A journal is followed by what its column is."""
+        if self._follower is None:
+            self._follower = self._choose()
+        return self._follower
+
+    def _choose(self) -> Follower:
+        feed, settings, name = self._feed, self._settings, self.name
+        if settings.kind == "scan":
+            from connector.source.hints.scan import ScanFollower
+
+            return ScanFollower(name, settings, _Census(feed, by_cohort=settings.by_cohort))
+        column = feed.source.cursor_column(name)
+        if settings.kind == "due":
+            return DueFollower(name, settings.overlap, settings.offset)
+        if isinstance(column, TimeColumn):
+            tolerance = feed.settings.clock_tolerance
+            return TimestampFollower(name, Bounds(settings.overlap, settings.slack, tolerance))
+        from connector.source.hints.sequence import SequenceFollower
+
+        return SequenceFollower(name, settings)
+
+    def _look(self, *, full: bool) -> Sight:
+        """What is to be known before the rows are read. The order matters: the clock, then what is open, then the rows."""
+        feed = self._feed
+        now, at = feed.now(), feed.clock.monotonic()
+        if not full:
+            return Sight(now)
+        if at - self._skewed_at > _SKEW_KEPT_S:
+            self._skew_s = 0.0
+        elapsed = None if self._last_full is None else at - self._last_full
+        against = feed.source.against_proof(self.name)
+        return Sight(now, feed.source.open_transactions(), against, self._skew_s, elapsed)
+
     def _ask(self) -> None:
         feed, clock = self._feed, self._feed.clock
         began, began_monotonic = clock.now(), clock.monotonic()
         self._last_poll = began_monotonic
-        full = began_monotonic >= self._next_full
-        # The order matters: what is open, then the clock, then the rows. A transaction that begins after the first
-        # read stamps what it changes after it.
-        open_ = feed.source.open_transactions() if full else None
-        now = feed.now()
-        oldest = None
-        if open_ is not None and open_.oldest_age_s is not None:
-            oldest = now - timedelta(seconds=open_.oldest_age_s)
-        column = feed.source.cursor_column(self.name)
-        given = Inputs(
-            now=now,
-            cursor=timestamp.parse(feed.cursor(self.name).cursor),
-            overlap=self._settings.overlap,
-            full=full,
-            previous=self._previous,
-            oldest_change=oldest,
-            sees_transactions=open_ is not None and open_.visible,
-        )
-        planned = timestamp.next_range(given)
-        rows = feed.source.changed(self.name, column.bound(planned.low))
-        feed.metrics.count(Count.SOURCE_ROWS, len(rows), source=feed.name, query="hint")
+        follower = self._following()
+        sight = self._look(full=began_monotonic >= self._next_full)
+        waited = clock.monotonic() - began_monotonic
+        answer = follower.ask(feed.source, feed.cursor(self.name), sight)
+        if answer.ahead_s - waited > self._skew_s:
+            self._skew_s, self._skewed_at = answer.ahead_s - waited, began_monotonic
+        feed.metrics.count(Count.SOURCE_ROWS, answer.read, source=feed.name, query="hint")
         feed.metrics.count(Count.POLLS, source=feed.name, hint=self.name, outcome="ok")
-        feed.metrics.count(Count.WATERMARKS, source=feed.name, hint=self.name, safety=planned.safety.value)
-        leaving = column.bound(planned.cursor) if planned.cursor is not None else None
-        todo = self._memory.unseen(rows, column.shown(now), leaving)
-        subjects = self._subjects(todo, column, now)
+        if answer.cursor is not None:
+            safety = answer.cursor.safety or ""
+            feed.metrics.count(Count.WATERMARKS, source=feed.name, hint=self.name, safety=safety)
+        subjects = self._subjects(answer)
         feed.metrics.count(Count.HINTS, len(subjects), source=feed.name, hint=self.name)
         portions = deque(feed.examiner.portions(subjects))
-        self._round = _Round(began, began_monotonic, now, column, planned, todo, portions)
+        self._round = _Round(began, began_monotonic, sight, answer, portions)
 
-    def _subjects(self, rows: Sequence[HintRow], column: TimeColumn, now: datetime) -> dict[str, Subject]:
-        """The students that these rows bring up, with the newest stamp of each."""
-        stamps: dict[str, datetime] = {}
-        values: dict[str, set[str]] = {}
-        for row in sorted(rows, key=lambda row: row.stamp):
+    def _subjects(self, answer: Answer) -> dict[str, Subject]:
+        """The students that an answer brings up, with the newest stamp of each."""
+        found: dict[str, _Found] = {}
+        for row in answer.rows:
             for value, student in self._students(row):
-                stamps[student] = row.stamp
-                values.setdefault(student, set()).update([value] if value is not None else [])
-        return {
-            student: Subject(Stamp(stamp.isoformat(), column.utc(stamp, now)), frozenset(values[student]))
-            for student, stamp in stamps.items()
-        }
+                found.setdefault(student, _Found()).take(row, value)
+        for key in sorted(answer.keys):
+            students = self._members(key) if self._settings.by_cohort else [key]
+            for student in students:
+                found.setdefault(student, _Found())
+        return {student: brought.subject(answer) for student, brought in found.items()}
 
-    def _students(self, row: HintRow) -> list[tuple[str | None, str]]:
+    def _students(self, row: HintRow) -> Iterator[tuple[str | None, str]]:
         """Values of the student column with their keys. A cohort stands for its students in the source and in the
         state; a value that makes no key brings up nobody.
         """
         feed, mapping = self._feed, self._feed.mapping
         if isinstance(row.subject, str):
             student = mapping.student_of(row.subject)
-            return [(row.subject, student)] if student is not None else []
-        found: list[tuple[str | None, str]] = []
+            if student is not None:
+                yield row.subject, student
+            return
         for value in feed.source.students_of(row.subject):
             student = mapping.student_of(value)
             if student is not None:
-                found.append((value, student))
+                yield value, student
         idnumber = mapping.idnumber_of(dict(zip(mapping.idnumber.columns, row.subject, strict=True)))
+        if idnumber is not None:
+            for student in self._members(idnumber):
+                yield None, student
+
+    def _members(self, cohort: str) -> Iterator[str]:
         after = ""
-        while idnumber is not None and (page := feed.state.members(feed.name, idnumber, after)):
-            found += [(None, student) for student in page]
+        while page := self._feed.state.members(self._feed.name, cohort, after):
+            yield from page
             after = page[-1]
-        return found
 
     def _examine(self, current: _Round) -> None:
         feed = self._feed
         # A later portion is read later; what it misses must not look as if it had been missed at the beginning.
-        at = current.now if current.fresh_clock else feed.now()
+        at = current.sight.now if current.fresh_clock else feed.now()
         current.fresh_clock = False
         checkpoint = self._moved(current) if len(current.portions) == 1 else None
         feed.examine(current.portions[0], at, Cause.ENROLLED, live_since=current.began, checkpoint=checkpoint)
         current.portions.popleft()
 
     def _moved(self, current: _Round) -> Checkpoint | None:
-        """The checkpoint that holds once the whole round is published; None for a quick read."""
-        cursor = current.range.cursor
-        if cursor is None:
-            return None
-        safety, reason = current.range.safety.value, current.range.reason
-        return self._feed.moved(HintCursor(self.name, timestamp.text(cursor), (), safety, reason), current.now)
+        """The checkpoint that holds once the whole round is published; None if it is the old one."""
+        cursor = current.answer.cursor
+        return None if cursor is None else self._feed.moved(cursor, current.sight.now)
 
     def _finish(self, current: _Round) -> None:
         feed, elapsed = self._feed, self._feed.clock.monotonic() - current.began_monotonic
-        checkpoint, cursor = self._moved(current), current.range.cursor
+        checkpoint, cursor = self._moved(current), current.answer.cursor
         if checkpoint is not None and checkpoint != feed.checkpoint:
             feed.save(checkpoint, _SAVE_EVERY_S)
-        self._memory.looked_at(current.rows, current.column.shown(current.now))
-        self._previous = current.now
+        self._following().settled(current.answer)
+        if current.answer.given_up:
+            feed.metrics.count(Count.GIVEN_UP, current.answer.given_up, source=feed.name, hint=self.name)
+            _log.warning("hint.ranges_given_up", source=feed.name, hint=self.name, count=current.answer.given_up)
+        if current.sight.transactions is not None:
+            self._last_full = current.began_monotonic
+            pause = min(_FULL_AT_LEAST_EVERY_S, max(_FULL_EVERY_S, elapsed * _FULL_SHARE))
+            self._next_full = current.began_monotonic + pause
         if cursor is not None:
-            self._memory.forget_before(current.column.bound(cursor))
-            self._next_full = feed.clock.monotonic() + min(
-                max(_FULL_EVERY_S, elapsed * _FULL_SHARE), _FULL_AT_LEAST_EVERY_S
-            )
-            age = (current.now - cursor).total_seconds()
-            feed.metrics.gauge(Gauge.WATERMARK_AGE, age, source=feed.name, hint=self.name)
-        self._round = None
+            self._measure(cursor, current.sight)
         feed.metrics.gauge(Gauge.LAST_POLL, feed.clock.now().timestamp(), source=feed.name, hint=self.name)
         feed.metrics.observe(Histogram.POLL_DURATION, elapsed, source=feed.name, hint=self.name)
+        self._round = None
+
+    def _measure(self, cursor: HintCursor, sight: Sight) -> None:
+        feed = self._feed
+        if isinstance(self._follower, TimestampFollower | DueFollower):
+            stood = [at for at in (parse(cursor.cursor), *(parse(open_.low) for open_ in cursor.open_ranges)) if at]
+            age = (sight.now - min(stood, default=sight.now)).total_seconds()
+            feed.metrics.gauge(Gauge.WATERMARK_AGE, age, source=feed.name, hint=self.name)
+        feed.metrics.gauge(Gauge.OPEN_RANGES, len(cursor.open_ranges), source=feed.name, hint=self.name)
+
+
+@dataclass
+class _Found:
+    """What the rows of an answer say of one student."""
+
+    row: HintRow | None = None
+    values: set[str] | None = None
+    deleted: bool = False
+
+    def take(self, row: HintRow, value: str | None) -> None:
+        newer = self.row is None or (row.stamp is not None and (self.row.stamp is None or self.row.stamp < row.stamp))  # type: ignore[operator]  # one hint's stamps are of one type
+        self.row = row if newer else self.row
+        self.deleted = self.deleted or row.deleted
+        self.values = {*(self.values or ()), *([value] if value is not None else ())}
+
+    def subject(self, answer: Answer) -> Subject:
+        stamp = self.row.stamp if self.row is not None else None
+        told = Stamp() if stamp is None else Stamp(_text(stamp), answer.changed_at.get(stamp))
+        return Subject(told, frozenset(self.values or ()), self.deleted)
+
+
+class _Census:
+    """The students or cohorts of a source by key, for a scan."""
+
+    def __init__(self, feed: Feed, *, by_cohort: bool) -> None:
+        self._feed, self._by_cohort = feed, by_cohort
+
+    def key_of(self, subject: str | tuple[object, ...]) -> str | None:
+        """The key that a subject makes; None if it makes none."""
+        mapping = self._feed.mapping
+        if isinstance(subject, str):
+            return mapping.student_of(subject)
+        return mapping.idnumber_of(dict(zip(mapping.idnumber.columns, subject, strict=True)))
+
+    def known(self) -> Iterator[str]:
+        """Every key that the state has."""
+        state, source = self._feed.state, self._feed.name
+        list_ = state.supported_cohorts if self._by_cohort else state.supporters
+        after = ""
+        while page := list_(source, after):
+            yield from page
+            after = page[-1]
+
+
+def _text(stamp: datetime | int) -> str:
+    return stamp.isoformat() if isinstance(stamp, datetime) else str(stamp)
 
 
 def follow_up(feed: Feed) -> bool:

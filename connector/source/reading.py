@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from connector.source.hints import HintRow
-from connector.source.hints.zones import TimeColumn
+from connector.source.hints import OpenTransactions
+from connector.source.hints.following import HintSource
 from connector.source.mapping import Row
 from schemas.records import DatabaseIdentity
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTransactions:
-    """What can be seen of other sessions' transactions."""
-
-    visible: bool
-    oldest_age_s: float | None = None
-    """Seconds since the oldest one began; None if none is open."""
-
-
-class Source(Protocol):
+class Source(HintSource, Protocol):
     """One database. Every call may raise ``Unavailable`` (attempts are used up) or ``Halted`` (a person must act)."""
 
     @property
@@ -42,16 +32,25 @@ class Source(Protocol):
         """Transactions that have begun to change something and are still open."""
         ...
 
-    def cursor_column(self, hint: str) -> TimeColumn:
-        """In which terms the hint's cursor is stamped."""
-        ...
-
-    def changed(self, hint: str, low: datetime) -> list[HintRow]:
-        """What bears a stamp of ``low`` or later, in the column's terms."""
+    def against_proof(self, hint: str) -> tuple[str, ...]:
+        """Why it cannot be proved for this hint that nothing is missed, each reason in words: a standby, a link, a
+        materialised view, a view that cannot be looked into. Empty if nothing speaks against it.
+        """
         ...
 
     def truth(self, values: Sequence[str]) -> list[Row]:
-        """All rows with these values of the student column, by one statement; at most 500 values."""
+        """All rows with these values of the student column, by one statement; at most 500 values.
+
+        Rows hold, beside the columns of the patterns and conditions, the cursor of each hint that watches the same rows:
+        in the column's own terms, under the name that ``mapping.stamp_column`` gives.
+        """
+        ...
+
+    def watched(self, values: Sequence[str]) -> list[Row] | None:
+        """The rows with these values of the student column in the table or query that a hint watches beside the
+        membership query: what has left a view is still there. They have the columns of the row key; None if no hint
+        watches anything that has these.
+        """
         ...
 
     def students_of(self, cohort: tuple[object, ...]) -> list[str]:
@@ -64,7 +63,8 @@ class Source(Protocol):
 
     def snapshot(self) -> Iterator[list[Row]]:
         """Batches of all rows, as they were when the first batch was asked for, in ascending order of the student
-        column's bytes. In a session of its own.
+        column's bytes; columns as ``truth``. In a session of its own. It never waits for the database: an empty batch
+        says that nothing has come yet.
         """
         ...
 

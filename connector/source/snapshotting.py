@@ -9,9 +9,9 @@ hinted since it began. A pass that is cut off starts again; what it had publishe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from connector.runtime.errors import Halted
@@ -21,13 +21,9 @@ from connector.source.causes import Cause
 from connector.source.difference import Observation
 from connector.source.examining import Subject, subjects_of
 from connector.source.feed import Feed
-from connector.source.hints import timestamp
-from connector.source.hints.timestamp import Inputs
 from connector.source.mapping import Row, value_of
 from connector.source.marks import SnapshotMarks
 from connector.source.publisher import Batch
-from connector.source.reading import OpenTransactions
-from connector.source.settings import HintSettings, hint_name
 from schemas.records import HintCursor, SnapshotProgress
 
 FIRST_LOAD = "first_load"
@@ -49,8 +45,9 @@ class _Pass:
 class Snapshots:
     """The snapshots of one feed, one at a time."""
 
-    def __init__(self, feed: Feed, marks: SnapshotMarks) -> None:
-        self._feed, self._marks = feed, marks
+    def __init__(self, feed: Feed, marks: SnapshotMarks, starts: Callable[[], Sequence[HintCursor]]) -> None:
+        """``starts`` tells where each hint has to start if all rows are read from then on."""
+        self._feed, self._marks, self._starts = feed, marks, starts
         self._pass: _Pass | None = None
 
     @property
@@ -60,16 +57,12 @@ class Snapshots:
     def begin(self, kind: str, signal_id: str) -> None:
         """Begin a pass, or begin it anew. Its first step reads."""
         feed = self._feed
-        open_ = feed.source.open_transactions()
+        # Polling starts behind the load's beginning: what was stamped before and commits later is found so.
+        starts = self._starts() if kind == FIRST_LOAD else ()
         now = feed.now()
         progress = SnapshotProgress(signal_id, kind, now, 0, 0)
         checkpoint = replace(feed.checkpoint, snapshot=progress, database_time=now)
         if kind == FIRST_LOAD:
-            # Polling starts behind the load's beginning: what was stamped before and commits later is found so.
-            starts = [
-                HintCursor(hint_name(hint, n), timestamp.text(_start(now, hint, open_)))
-                for n, hint in enumerate(feed.settings.hints, 1)
-            ]
             checkpoint = replace(checkpoint, hints=tuple(starts), loaded=False)
         self._marks.begin()
         feed.hinted_since_snapshot = set() if kind == FIRST_LOAD else None
@@ -230,14 +223,6 @@ class Snapshots:
             feed.metrics.gauge(Gauge.SNAPSHOT_ROWS, current.counts["rows"], source=feed.name)
         if chunk:
             yield chunk, started
-
-
-def _start(now: datetime, hint: HintSettings, open_: OpenTransactions) -> datetime:
-    """The first cursor of a hint, for a load whose rows are of ``now`` or later."""
-    age = open_.oldest_age_s
-    oldest = None if age is None else now - timedelta(seconds=age)
-    given = Inputs(now, None, hint.overlap, full=True, oldest_change=oldest, sees_transactions=open_.visible)
-    return timestamp.next_range(given).low
 
 
 def _rises(before: object, after: object) -> bool:

@@ -16,7 +16,7 @@ from connector.source.identity import Found, strangeness
 from connector.source.marks import SnapshotMarks
 from connector.source.polling import Hint, follow_up
 from connector.source.publisher import Batch
-from connector.source.settings import hint_name
+from connector.source.settings import followed
 from connector.source.signals import Answer, answer
 from connector.source.signals_topic import SignalsTopic
 from connector.source.snapshotting import Snapshots
@@ -39,13 +39,14 @@ class Worker:
 
     def __init__(self, feed: Feed, signals: SignalsTopic) -> None:
         self.feed, self._topic = feed, signals
-        self.snapshots = Snapshots(feed, SnapshotMarks(feed.state.store, feed.name))
         self.second_look = SecondLook(feed)
         self.problem: Message | None = None
         """Why the source does not work now; None if it does."""
         self.strange: Found | None = None
         """What the source is now, while it waits to be accepted."""
-        self._hints = [Hint(feed, hint_name(h, n), h) for n, h in enumerate(feed.settings.hints, 1)]
+        self._hints = [Hint(feed, name, hint) for name, hint in followed(feed.settings.hints).items()]
+        marks = SnapshotMarks(feed.state.store, feed.name)
+        self.snapshots = Snapshots(feed, marks, lambda: [hint.begin() for hint in self._hints])
         self._signals: deque[tuple[int, Signal]] = deque()
         self._budget = Budget(feed.settings.share)
         self._check_at = self._resume_at = self._stepped_at = 0.0

@@ -59,6 +59,12 @@ class Count(Metric):
         "source hint safety",
         "Polls by how safe their low-watermark was: proved or assumed.",
     )
+    GIVEN_UP = (
+        "hints.given_up",
+        COUNT,
+        "source hint",
+        "Ranges behind the cursor that are waited for no longer; what was in them is left to the next snapshot.",
+    )
     SUSPECTS_DECIDED = (
         "suspects.decided",
         COUNT,
@@ -115,6 +121,12 @@ class Gauge(Metric):
         "Cohorts whose idnumber Moodle's database may hold equal to an earlier one.",
     )
     WATERMARK_AGE = "watermark.age", SECONDS, "source hint", "How far the low-watermark is behind the database's clock."
+    OPEN_RANGES = (
+        "hints.open_ranges",
+        COUNT,
+        "source hint",
+        "Ranges behind the cursor that are still to be read: open transactions, missing numbers of a sequence.",
+    )
     LAST_POLL = (
         "poll.succeeded",
         UNIX_TIME,

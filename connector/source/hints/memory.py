@@ -25,7 +25,7 @@ class Memory:
 
     def __init__(self, limit: int = 200_000) -> None:
         self._limit = limit
-        self._seen: dict[tuple[str | tuple[object, ...], datetime], Entry] = {}
+        self._seen: dict[tuple[str | tuple[object, ...], datetime, bool], Entry] = {}
 
     def unseen(self, rows: Iterable[HintRow], now: datetime, leaving: datetime | None) -> list[HintRow]:
         """The rows that need a look. ``now`` is the clock in the column's terms; ``leaving`` the bound of the next full
@@ -36,9 +36,9 @@ class Memory:
     def looked_at(self, rows: Iterable[HintRow], now: datetime) -> None:
         """The truth of these was read after ``now``, the clock of the read that brought them, and published."""
         for row in rows:
-            key = (row.subject, row.stamp)
+            key = (row.subject, _time(row), row.deleted)
             self._seen.pop(key, None)  # to the end: the oldest leave first
-            self._seen[key] = (row.count, now - row.stamp)
+            self._seen[key] = (row.count, now - _time(row))
         while len(self._seen) > self._limit:
             del self._seen[next(iter(self._seen))]
 
@@ -50,9 +50,15 @@ class Memory:
         return len(self._seen)
 
     def _needs(self, row: HintRow, now: datetime, leaving: datetime | None) -> bool:
-        if leaving is not None and row.stamp < leaving:
+        stamp = _time(row)
+        if leaving is not None and stamp < leaving:
             return True
-        entry = self._seen.get((row.subject, row.stamp))
+        entry = self._seen.get((row.subject, stamp, row.deleted))
         if entry is None or entry[0] != row.count:
             return True
-        return now - row.stamp >= entry[1] * _GROWTH + _FIRST_AGAIN
+        return now - stamp >= entry[1] * _GROWTH + _FIRST_AGAIN
+
+
+def _time(row: HintRow) -> datetime:
+    assert isinstance(row.stamp, datetime)
+    return row.stamp

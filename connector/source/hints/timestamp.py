@@ -1,81 +1,85 @@
 """Hints by a column that holds the time of the last change.
 
-The bound. Let a *full* read at database time T cover every stamp from T' - overlap on, T' being the previous full read.
-A row stamped s that commits at c, with c - s <= overlap, is then always found: if c > T', then s >= c - overlap >
-T' - overlap, so the next full read covers it; if c <= T', the same holds one read earlier. So the cursor may become
-T - overlap once everything that the read at T brought is published. It never passes the oldest open transaction's first
-change either, where these can be seen; a transaction may then stay open for longer than the overlap.
-
-A full read repeats the whole overlap, so between full ones *quick* reads look at the newest stamps only. They move no
-cursor. What is stamped within the overlap and was looked at before need not be looked at each time: see ``memory``.
-
-The bound is ``assumed``: it rests on the overlap being long enough, and on stamps given by the database's clock.
+A *full* read begins at the watermark (see ``watermark``) and moves the cursor. It repeats what the slack or the overlap
+covers, so between full ones *quick* reads look at the newest stamps only. They move no cursor. What was looked at before
+need not be looked at each time: see ``memory``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from connector.source.hints import Safety
+from connector.source.hints import HintRow, Sight
+from connector.source.hints.following import Answer, HintSource, time_column
+from connector.source.hints.memory import Memory
+from connector.source.hints.watermark import Bounds, Watermark, text, watermark
+from connector.source.hints.zones import TimeColumn
+from schemas.records import HintCursor
 
 QUICK_MARGIN = timedelta(seconds=5)
 """Short transactions are found by quick reads if they take no longer than this; the others by the next full one."""
-_SLACK = timedelta(seconds=2)
-"""Between an open transaction's recorded start and the stamp of its first statement: both have a grain of a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What the next read depends on. All times are the database's, UTC."""
+class TimestampFollower:
+    """Follows a time column."""
 
-    now: datetime
-    """The clock, read before the hint query."""
-    cursor: datetime | None
-    """From the checkpoint; None before the first read."""
-    overlap: timedelta
-    full: bool
-    previous: datetime | None = None
-    """The clock of the last read of either sort in this process."""
-    oldest_change: datetime | None = None
-    """Start of the oldest open transaction, read before the hint query; None if none is open, or none can be seen."""
-    sees_transactions: bool = False
+    def __init__(self, name: str, bounds: Bounds) -> None:
+        self._name, self._bounds = name, bounds
+        self._memory = Memory()
+        self._previous: datetime | None = None
+        self._asked: tuple[datetime, TimeColumn, datetime | None] | None = None
 
+    def begin(self, source: HintSource, sight: Sight) -> HintCursor:
+        """Where polling starts if all rows are read from now on."""
+        time_column(source, self._name)
+        return _cursor(self._name, watermark(HintCursor(self._name), sight, self._bounds))
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """What to read, and where the cursor may stand once it is published."""
+    def ask(self, source: HintSource, at: HintCursor, sight: Sight) -> Answer:
+        """Run the query."""
+        column = time_column(source, self._name)
+        planned: Watermark | None = None
+        if sight.transactions is not None:
+            planned = watermark(at, sight, self._bounds)
+            low = planned.low
+        else:
+            low = min(self._previous or sight.now, sight.now) - QUICK_MARGIN
+        rows = source.changed(self._name, column.bound(low))
+        leaving = column.bound(planned.cursor) if planned is not None else None
+        todo = self._memory.unseen(rows, column.shown(sight.now), leaving)
+        self._asked = sight.now, column, leaving
+        return Answer(
+            todo,
+            len(rows),
+            _cursor(self._name, planned) if planned is not None else None,
+            changed_at=moments(todo, column, sight.now),
+            ahead_s=_ahead(rows, column, sight.now, self._bounds.tolerance),
+            given_up=planned.given_up if planned is not None else 0,
+        )
 
-    low: datetime
-    """Read every stamp from here on, this one included."""
-    cursor: datetime | None
-    """The new cursor; None for a quick read, which moves none."""
-    safety: Safety
-    reason: str
-
-
-def next_range(given: Inputs) -> Range:
-    """The next range, and why it is safe."""
-    held = given.now - given.overlap
-    reason = f"overlap {given.overlap.total_seconds():g} s"
-    if given.sees_transactions:
-        reason += ", no older transaction open"
-    if given.oldest_change is not None and given.oldest_change - _SLACK < held:
-        held = given.oldest_change - _SLACK
-        reason = f"overlap, held back by a transaction open since {given.oldest_change:%Y-%m-%dT%H:%M:%SZ}"
-    # A clock that went back a little stamps what was read already: the lower of the two is read again.
-    low = held if given.cursor is None else min(given.cursor, held)
-    if given.full or given.previous is None:
-        return Range(low, held, Safety.ASSUMED, reason)
-    newest = min(given.previous, given.now) - QUICK_MARGIN
-    return Range(max(low, newest), None, Safety.ASSUMED, "quick read, no cursor moved")
-
-
-def parse(cursor: str | None) -> datetime | None:
-    """The cursor of a checkpoint."""
-    return None if cursor is None else datetime.fromisoformat(cursor)
+    def settled(self, answer: Answer) -> None:
+        """Everything of the last answer is published."""
+        assert self._asked is not None
+        now, column, leaving = self._asked
+        self._memory.looked_at(answer.rows, column.shown(now))
+        self._previous = now
+        if leaving is not None:
+            self._memory.forget_before(leaving)
 
 
-def text(cursor: datetime) -> str:
-    """The cursor for a checkpoint."""
-    return cursor.isoformat(timespec="microseconds")
+def moments(rows: Iterable[HintRow], column: TimeColumn, now: datetime) -> dict[datetime | int, datetime]:
+    """The moments that the rows' stamps mean, UTC."""
+    return {row.stamp: column.utc(row.stamp, now) for row in rows if isinstance(row.stamp, datetime)}
+
+
+def _cursor(name: str, planned: Watermark) -> HintCursor:
+    return HintCursor(name, text(planned.cursor), planned.ranges, planned.safety.value, planned.reason)
+
+
+def _ahead(rows: Iterable[HintRow], column: TimeColumn, now: datetime, tolerance: timedelta) -> float:
+    """How far the latest stamp is ahead. One that is ahead by more than any clock could be is a mistake in the data."""
+    shown = column.shown(now)
+    latest = max(
+        (row.stamp for row in rows if isinstance(row.stamp, datetime) and row.stamp <= shown + tolerance), default=shown
+    )
+    return max(0.0, (latest - shown).total_seconds())

@@ -55,13 +55,15 @@ class TimeColumn:
 
     grain: Grain
     zone: ZoneInfo
+    digits: int = 6
+    """Digits of the second that the column keeps. A TIMESTAMP is rounded to them, a DATE is cut."""
 
     def bound(self, moment: datetime) -> datetime:
         """The least stamp that a row changed at ``moment`` or later can bear."""
-        if self.grain is Grain.ZONED:
-            return moment.astimezone(UTC).replace(tzinfo=None)
-        lowest = wall_floor(moment, self.zone)
-        return lowest.replace(microsecond=0) if self.grain is Grain.DATE else lowest
+        zoned = self.grain is Grain.ZONED
+        lowest = moment.astimezone(UTC).replace(tzinfo=None) if zoned else wall_floor(moment, self.zone)
+        unit = 10 ** (6 - (0 if self.grain is Grain.DATE else min(self.digits, 6)))
+        return lowest.replace(microsecond=lowest.microsecond // unit * unit)
 
     def shown(self, moment: datetime) -> datetime:
         """What a row that is stamped at ``moment`` shows."""
@@ -70,3 +72,8 @@ class TimeColumn:
     def utc(self, stamp: datetime, now: datetime) -> datetime:
         """The moment of a stamp, as ``utc_of`` says."""
         return stamp.replace(tzinfo=UTC) if self.grain is Grain.ZONED else utc_of(stamp, self.zone, now)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberColumn:
+    """A cursor column whose values are numbers of a sequence."""

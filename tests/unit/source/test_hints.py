@@ -1,4 +1,4 @@
-"""What to read next, and what of it needs a look."""
+"""Time columns, and what of a read needs a look."""
 
 from __future__ import annotations
 
@@ -9,73 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.source.hints import HintRow, Safety
+from connector.source.hints import HintRow
 from connector.source.hints.memory import Memory
-from connector.source.hints.timestamp import Inputs, next_range, parse, text
 from connector.source.hints.zones import Grain, TimeColumn, wall, wall_floor
 
-NOW = datetime(2026, 9, 1, 8, tzinfo=UTC)
-OVERLAP = timedelta(minutes=10)
 PARIS = ZoneInfo("Europe/Paris")
-seconds = st.integers(0, 5000).map(lambda n: timedelta(seconds=n))
-
-
-def at(minutes: float) -> datetime:
-    return NOW + timedelta(minutes=minutes)
-
-
-def test_a_full_read_covers_the_overlap_before_the_last_one() -> None:
-    """It begins at the cursor, which then stands an overlap behind the clock."""
-    found = next_range(Inputs(NOW, at(-11), OVERLAP, full=True, previous=at(-1)))
-
-    assert (at(-11), at(-10), Safety.ASSUMED) == (found.low, found.cursor, found.safety)
-
-
-def test_a_quick_read_moves_no_cursor() -> None:
-    """It looks at the newest stamps, and never behind the cursor."""
-    quick = next_range(Inputs(NOW, at(-11), OVERLAP, full=False, previous=at(-0.1)))
-    short = next_range(Inputs(NOW, at(-0.01), timedelta(), full=False, previous=at(-1)))
-
-    assert (NOW - timedelta(seconds=11), None) == (quick.low, quick.cursor)
-    assert at(-0.01) == short.low
-
-
-def test_an_open_transaction_holds_the_cursor_back() -> None:
-    """For as long as it is open, however long the overlap is; the reason says so."""
-    found = next_range(Inputs(NOW, at(-130), OVERLAP, full=True, oldest_change=at(-120), sees_transactions=True))
-
-    assert found.cursor is not None
-    assert (at(-130), True) == (found.low, found.cursor < at(-120))
-    assert "transaction" in found.reason
-
-
-def test_a_clock_that_went_back_is_followed() -> None:
-    """What it stamps now lies behind the cursor, and is read all the same."""
-    found = next_range(Inputs(at(-4), at(-10), OVERLAP, full=True, previous=NOW))
-
-    assert (at(-14), at(-14)) == (found.low, found.cursor)
-
-
-@given(st.lists(seconds, min_size=1, max_size=8), seconds, seconds)
-def test_no_commit_within_the_overlap_escapes(gaps: list[timedelta], stamped: timedelta, open_for: timedelta) -> None:
-    """Full reads at any times: a row that is open for no longer than the overlap is covered by a read after its commit."""
-    overlap = timedelta(seconds=600)
-    committed = stamped + min(open_for, overlap)
-    cursor, now, found = None, NOW, False
-    for gap in [timedelta(), *gaps, timedelta(seconds=20_000)]:
-        now += gap
-        planned = next_range(Inputs(now, cursor, overlap, full=True))
-        found |= NOW + committed <= now and planned.low <= NOW + stamped
-        cursor = planned.cursor
-
-    assert found or committed > sum(gaps, timedelta()) + timedelta(seconds=20_000)
-
-
-def test_a_cursor_survives_its_checkpoint() -> None:
-    """To the microsecond."""
-    moment = NOW + timedelta(microseconds=1)
-
-    assert (moment, None) == (parse(text(moment)), parse(None))
 
 
 @pytest.mark.parametrize(
@@ -113,6 +51,14 @@ def test_columns_are_bounded_in_their_own_terms() -> None:
     bounds = [TimeColumn(grain, PARIS).bound(moment).isoformat() for grain in Grain]
 
     assert ["2026-09-01T10:00:00", "2026-09-01T10:00:00.250000", "2026-09-01T08:00:00.250000"] == bounds
+
+
+def test_a_bound_is_rounded_as_the_column_is() -> None:
+    """A TIMESTAMP(3) may round down what is stamped after the bound."""
+    moment = datetime(2026, 9, 1, 8, 0, 0, 250_499, UTC)
+    bounds = [TimeColumn(Grain.TIMESTAMP, PARIS, digits).bound(moment).microsecond for digits in (0, 3, 6, 9)]
+
+    assert [0, 250_000, 250_499, 250_499] == bounds
 
 
 def test_an_ambiguous_stamp_is_no_future_one() -> None:

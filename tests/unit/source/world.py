@@ -13,14 +13,13 @@ from connector.runtime.errors import OperationalError
 from connector.runtime.kafka.topics import Topics
 from connector.runtime.telemetry import MemoryMetrics, MemoryTracer, Pseudonym
 from connector.source.feed import Feed
-from connector.source.hints import HintRow
-from connector.source.hints.zones import Grain, TimeColumn
+from connector.source.hints import Group, HintRow, OpenTransaction, OpenTransactions, Position
+from connector.source.hints.zones import Grain, NumberColumn, TimeColumn
 from connector.source.identity import fingerprint
 from connector.source.loop import Poller, first_unanswered
-from connector.source.mapping import Row
+from connector.source.mapping import Row, stamp_column
 from connector.source.publisher import Publisher
-from connector.source.reading import OpenTransactions
-from connector.source.settings import SourceSettings
+from connector.source.settings import SourceSettings, followed
 from connector.source.signals_topic import SignalsTopic
 from connector.source.state import State
 from connector.source.store import open_store
@@ -87,7 +86,9 @@ class Enrolment:
     grp: str | None
     status: str = "E"
     title: str = "Group"
-    stamp: datetime = START
+    stamp: datetime | None = START
+    left_view: bool = False
+    """Whether the view that memberships are read from leaves the row out."""
 
     def row(self, number: int) -> Row:
         return {
@@ -97,6 +98,7 @@ class Enrolment:
             "TITLE": self.title,
             "STATUS": self.status,
             "STAMP": self.stamp,
+            stamp_column(1): None if self.stamp is None else self.stamp.replace(tzinfo=None),
         }
 
 
@@ -117,6 +119,12 @@ class Database:
     listed: list[str] | None = None
     """What the cohort query lists; None for no such query."""
     busy: float = 0.0
+    transactions_visible: bool = False
+    against: tuple[str, ...] = ()
+    """What speaks against a proof."""
+    began: datetime | None = None
+    """When the open transaction changed something first."""
+    transactions: int = 0
 
     def now(self) -> datetime:
         return self.clock.now() + self.skew
@@ -124,7 +132,8 @@ class Database:
     def put(self, number: int, student: str | None, grp: str | None, *, commit: bool = True, **more: Any) -> None:
         """Insert or replace a row."""
         stamp = self.now().replace(microsecond=0) if self.grain is Grain.DATE else self.now()
-        self.pending[number] = Enrolment(student, grp, stamp=stamp, **more)
+        self.began = self.began or self.now()
+        self.pending[number] = Enrolment(student, grp, **{"stamp": stamp} | more)
         if commit:
             self.commit()
 
@@ -140,12 +149,13 @@ class Database:
             else:
                 self.rows[number] = row
         self.pending.clear()
+        self.began, self.transactions = None, self.transactions + 1
 
     def truth_of(self) -> dict[str, set[str]]:
         """Cohort → students, as the committed rows say."""
         cohorts: dict[str, set[str]] = {}
         for row in self.rows.values():
-            if row.student and row.grp and row.status == "E":
+            if row.student and row.grp and row.status == "E" and not row.left_view:
                 cohorts.setdefault(row.grp, set()).add(row.student)
         return cohorts
 
@@ -156,12 +166,16 @@ class Database:
             raise self.fault
         return [] if self.hidden else sorted(self.rows.items())
 
+    def viewed(self) -> list[tuple[int, Enrolment]]:
+        """The rows of the view."""
+        return [(number, row) for number, row in self.visible() if not row.left_view]
+
 
 class FakeSource:
     """The ``Source`` of a ``Database``."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, database: Database, settings: SourceSettings) -> None:
+        self.database, self._hints = database, followed(settings.hints)
 
     @property
     def busy(self) -> float:
@@ -176,37 +190,72 @@ class FakeSource:
         return DatabaseIdentity(self.database.name, self.database.name, "PRIMARY")
 
     def open_transactions(self) -> OpenTransactions:
-        return OpenTransactions(visible=False)
+        database = self.database
+        if not database.transactions_visible:
+            return OpenTransactions(visible=False)
+        began = [] if database.began is None else [database.began.replace(microsecond=0)]
+        open_ = tuple(OpenTransaction(f"tx{database.transactions}", at) for at in began)
+        return OpenTransactions(visible=True, open=open_, everywhere=True)
 
-    def cursor_column(self, hint: str) -> TimeColumn:
+    def against_proof(self, hint: str) -> tuple[str, ...]:
+        return self.database.against
+
+    def cursor_column(self, hint: str) -> TimeColumn | NumberColumn:
+        if self._hints[hint].kind == "sequence":
+            return NumberColumn()
         return TimeColumn(self.database.grain, ZoneInfo("UTC"))
 
-    def changed(self, hint: str, low: datetime) -> list[HintRow]:
+    def changed(self, hint: str, low: Position, high: Position | None = None) -> list[HintRow]:
+        assert isinstance(low, datetime)
         found: dict[tuple[str, datetime], int] = {}
         for _, row in self.database.visible():
+            if row.student is None or row.stamp is None:
+                continue
             stamp = row.stamp.replace(tzinfo=None)
-            if row.student is not None and stamp >= low:
+            if stamp >= low and (not isinstance(high, datetime) or stamp <= high):
                 found[row.student, stamp] = found.get((row.student, stamp), 0) + 1
         return [HintRow(student, stamp, count) for (student, stamp), count in found.items()]
+
+    def numbered(self, hint: str, ranges: Sequence[tuple[int, int | None]]) -> list[HintRow]:
+        return [
+            HintRow(row.student, number)
+            for number, row in self.database.visible()
+            if row.student is not None
+            and any(low <= number and (high is None or number <= high) for low, high in ranges)
+        ]
+
+    def scan(self, hint: str) -> list[Group]:
+        groups: dict[str | tuple[object, ...], list[int]] = {}
+        for number, row in self.database.viewed():
+            subject = (row.grp,) if self._hints[hint].by_cohort else row.student
+            if subject is not None:
+                groups.setdefault(subject, []).append(hash((number, row)))
+        return [Group(subject, len(hashes), sum(hashes)) for subject, hashes in groups.items()]
+
+    def watched(self, values: Sequence[str]) -> list[Row] | None:
+        if all(hint.table is None for hint in self._hints.values()):
+            return None
+        return [row.row(number) for number, row in self.database.visible() if row.student in values]
 
     def truth(self, values: Sequence[str]) -> list[Row]:
         assert len(values) <= 500
         self.database.truths.append(list(values))
-        return [row.row(number) for number, row in self.database.visible() if row.student in values]
+        return [row.row(number) for number, row in self.database.viewed() if row.student in values]
 
     def students_of(self, cohort: tuple[object, ...]) -> list[str]:
-        return [row.student for _, row in self.database.visible() if (row.grp,) == cohort and row.student]
+        return [row.student for _, row in self.database.viewed() if (row.grp,) == cohort and row.student]
 
     def cohorts(self) -> list[Row] | None:
         listed = self.database.listed
         return None if listed is None else [{"GRP": grp, "TITLE": "Group"} for grp in listed]
 
     def snapshot(self) -> Iterator[list[Row]]:
-        rows = [row.row(number) for number, row in self.database.visible()]
+        rows = [row.row(number) for number, row in self.database.viewed()]
         rows.sort(key=lambda row: (row["STUDENT"] is None, str(row["STUDENT"]).encode()))
         size = max(3, len(rows) // 20)
         for start in range(0, len(rows), size):
             self.database.visible()  # may fail in the middle
+            yield []  # nothing has come yet
             yield rows[start : start + size]
 
     def refresh(self) -> None:
@@ -296,7 +345,7 @@ class Site:
                 name,
                 section,
                 fingerprint(section),
-                FakeSource(self.databases.setdefault(name, Database(self.clock))),
+                FakeSource(self.databases.setdefault(name, Database(self.clock)), section),
                 self.state,
                 self.publisher,
                 self.clock,

@@ -1,0 +1,150 @@
+"""How far a time column has been read for good, and why that is safe.
+
+What the proof rests on. A row is stamped by the database when its statement begins, at ``s``; its transaction can be seen
+from its first change on, at ``b``, where ``s <= b`` and ``b - s`` is at most the *slack*; it commits at some time after.
+The poller reads the clock first, then looks at the open transactions, and then reads the rows. So what this read did
+not show, and what still appears, belongs either to a transaction that the look has seen, and is stamped at ``b - slack``
+or later; or to one that changed something first after the clock was read, and is stamped at ``clock - slack`` or later.
+The cursor moves to ``clock - slack`` at once. Each open transaction is kept as a range that begins ``slack`` before its
+first change, and is read again once, by the first read for which it is gone. So the cost is bounded while one is open
+for hours: it is the length of the range, once.
+
+That is ``proved`` if every instance's transactions are seen, if the rows are of local tables in a primary database, if
+the database stamps them in the transaction that changes them, and if no stamp is ahead of the clock. Otherwise it is
+``assumed``: stamps that are older than the *overlap* are taken to be complete, and a later one is found by the next
+snapshot. Open transactions that can be seen are still waited for.
+
+A clock that is set back stamps what was read already. Between two reads of one process our own clock tells how far it
+went; over a restart nobody can tell, so the first read goes back by ``clock_tolerance``; more than that is another
+copy of the database, until a person says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from connector.source.hints import OpenTransaction, Safety, Sight
+from schemas.records import HintCursor, OpenRange
+
+TRANSACTION = "transaction"
+"""Kind of the ranges."""
+MOST_RANGES = 200
+"""In one checkpoint. With more transactions open, the cursor waits for the youngest of them instead."""
+_AHEAD_S = 1.0
+"""Stamps may be this far ahead of the clock that was read before them; a DATE's or a short query's own time is less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the settings say."""
+
+    overlap: timedelta
+    slack: timedelta
+    tolerance: timedelta
+    """By how much the clock may have gone back unseen, over a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """What to read next, and where the cursor may stand once it is published."""
+
+    low: datetime
+    """Read every stamp from here on, this one included. UTC."""
+    cursor: datetime
+    """What is stamped earlier need not be read again, but for the open ranges. UTC."""
+    ranges: tuple[OpenRange, ...]
+    """To read again when their transactions have gone."""
+    safety: Safety
+    reason: str
+    given_up: int = 0
+    """Ranges that are waited for no longer, though nobody could see their transactions end."""
+
+
+def watermark(at: HintCursor, sight: Sight, bounds: Bounds) -> Watermark:
+    """The next full read. ``sight.transactions`` must have been asked for."""
+    seen = sight.transactions
+    assert seen is not None, "a full read looks at the open transactions first"
+    against = list(sight.against)
+    if not seen.visible:
+        against.append("open transactions cannot be seen")
+    elif not seen.everywhere:
+        against.append("open transactions of other instances cannot be seen")
+    if sight.skew_s > _AHEAD_S:
+        against.append(f"stamps are up to {sight.skew_s:.1f} s ahead of the database's clock")
+    margin = bounds.slack + timedelta(seconds=min(sight.skew_s, bounds.tolerance.total_seconds()))
+    behind = margin if not against else max(bounds.overlap, margin)
+    cursor = sight.now - behind
+    stood = parse(at.cursor)
+    # Where a clock that was set back since the last read may have stamped from.
+    back = sight.now - behind - timedelta(seconds=sight.elapsed_s or 0.0)
+    low = back if stood is None else min(stood, back)
+    if sight.elapsed_s is None:
+        low -= bounds.tolerance
+    ranges, gone, given_up = _followed(at.open_ranges, sight, bounds)
+    if stood is not None and back < stood:
+        # An open transaction goes on stamping by the clock that was set back.
+        ranges = [replace(kept, low=text(min(_low(kept), back))) for kept in ranges]
+    low = min([low, *(_low(ended) for ended in gone)])
+    opened = [_range_of(found, margin, sight.now) for found in _unfollowed(seen.open, at.open_ranges)]
+    ranges = sorted([*ranges, *opened], key=_low)
+    cursor = min([cursor, *(_low(young) for young in ranges[MOST_RANGES:])])
+    ranges = ranges[:MOST_RANGES]
+    return Watermark(
+        low,
+        cursor,
+        tuple(ranges),
+        Safety.ASSUMED if against else Safety.PROVED,
+        _reason(against, ranges, bounds),
+        given_up,
+    )
+
+
+def _followed(
+    ranges: tuple[OpenRange, ...], sight: Sight, bounds: Bounds
+) -> tuple[list[OpenRange], list[OpenRange], int]:
+    """The ranges whose transactions are still open, those to read now, and how many are given up."""
+    seen = sight.transactions
+    assert seen is not None
+    mine = [found for found in ranges if found.kind == TRANSACTION]
+    if seen.visible:
+        still = {found.id for found in seen.open}
+        kept = [replace(found, high=None) for found in mine if found.id in still]
+        return kept, [found for found in mine if found.id not in still], 0
+    # Nobody can say any more whether they are open: read them once, when as much time has gone as the overlap allows.
+    marked = [replace(found, high=found.high or text(sight.now)) for found in mine]
+    expired = [found for found in marked if (parse(found.high) or sight.now) <= sight.now - bounds.overlap]
+    return [found for found in marked if found not in expired], expired, len(expired)
+
+
+def _unfollowed(seen: tuple[OpenTransaction, ...], ranges: tuple[OpenRange, ...]) -> list[OpenTransaction]:
+    followed = {found.id for found in ranges if found.kind == TRANSACTION}
+    return [found for found in seen if found.id not in followed]
+
+
+def _range_of(found: OpenTransaction, margin: timedelta, now: datetime) -> OpenRange:
+    return OpenRange(TRANSACTION, text(found.started - margin), now, None, found.id)
+
+
+def _reason(against: list[str], ranges: list[OpenRange], bounds: Bounds) -> str:
+    waits = ""
+    if ranges:
+        waits = f"; {len(ranges)} open transactions are waited for, the oldest from {ranges[0].low[:19]}Z on"
+    if against:
+        overlap = f"overlap of {bounds.overlap.total_seconds():g} s"
+        return f"{overlap}, since {', '.join(against)}{waits}"
+    return f"every open transaction is seen, slack {bounds.slack.total_seconds():g} s{waits}"
+
+
+def _low(found: OpenRange) -> datetime:
+    return datetime.fromisoformat(found.low)
+
+
+def parse(cursor: str | None) -> datetime | None:
+    """The cursor of a checkpoint."""
+    return None if cursor is None else datetime.fromisoformat(cursor)
+
+
+def text(cursor: datetime) -> str:
+    """The cursor for a checkpoint."""
+    return cursor.isoformat(timespec="microseconds")

@@ -1,0 +1,194 @@
+"""How far a time column is read for good, as tables and as properties of any transactions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.source.hints import OpenTransaction, OpenTransactions, Safety, Sight
+from connector.source.hints.watermark import MOST_RANGES, Bounds, Watermark, parse, text, watermark
+from schemas.records import HintCursor
+
+NOW = datetime(2026, 9, 1, 8, tzinfo=UTC)
+BOUNDS = Bounds(timedelta(minutes=10), timedelta(minutes=2), timedelta(minutes=5))
+UNSEEN = OpenTransactions(visible=False)
+NONE_OPEN = OpenTransactions(visible=True, everywhere=True)
+
+
+def at(minutes: float) -> datetime:
+    return NOW + timedelta(minutes=minutes)
+
+
+def seeing(*open_: tuple[str, float]) -> OpenTransactions:
+    return replace(NONE_OPEN, open=tuple(OpenTransaction(name, at(began)) for name, began in open_))
+
+
+def look(
+    minutes: float = 0.0, seen: OpenTransactions = NONE_OPEN, elapsed: float | None = 1.0, **more: object
+) -> Sight:
+    sight = Sight(at(minutes), seen, elapsed_s=None if elapsed is None else elapsed * 60)
+    return replace(sight, **more)  # type: ignore[arg-type]
+
+
+def cursor(minutes: float, found: Watermark | None = None) -> HintCursor:
+    return HintCursor("h", text(at(minutes)), found.ranges if found is not None else ())
+
+
+def lows(found: Watermark) -> list[tuple[str | None, datetime]]:
+    return [(kept.id, datetime.fromisoformat(kept.low)) for kept in found.ranges]
+
+
+def test_with_a_proof_the_cursor_stands_the_slack_behind_the_clock() -> None:
+    """And the read begins where the last one's cursor was."""
+    found = watermark(cursor(-3), look(), BOUNDS)
+
+    assert (at(-3), at(-2), Safety.PROVED) == (found.low, found.cursor, found.safety)
+
+
+@pytest.mark.parametrize(
+    ("sight", "why"),
+    [
+        (look(seen=UNSEEN), "cannot be seen"),
+        (look(seen=replace(NONE_OPEN, everywhere=False)), "other instances"),
+        (look(against=("it is a standby",)), "it is a standby"),
+        (look(skew_s=1.5), "1.5 s ahead"),
+    ],
+)
+def test_without_a_proof_the_overlap_is_read_again(sight: Sight, why: str) -> None:
+    """And the reason says what it lacks."""
+    found = watermark(cursor(-11), sight, BOUNDS)
+
+    assert (at(-11), at(-10), Safety.ASSUMED) == (found.low, found.cursor, found.safety)
+    assert why in found.reason
+
+
+def test_an_open_transaction_is_read_again_once_when_it_has_gone() -> None:
+    """However long it was open; meanwhile the cursor goes on, and no read reaches back to it."""
+    first = watermark(cursor(-3), look(seen=seeing(("t", -60))), BOUNDS)
+    second = watermark(replace(cursor(-2, first), cursor=text(first.cursor)), look(1, seeing(("t", -60))), BOUNDS)
+    third = watermark(HintCursor("h", text(second.cursor), second.ranges), look(2), BOUNDS)
+    fourth = watermark(HintCursor("h", text(third.cursor), third.ranges), look(3), BOUNDS)
+
+    assert [("t", at(-62))] == lows(first) == lows(second)
+    assert [] == lows(third) == lows(fourth)
+    assert [at(-3), at(-2), at(-62), at(0)] == [found.low for found in (first, second, third, fourth)]
+    assert "2026-09-01T06:58:00Z" in first.reason
+
+
+def test_the_range_survives_while_transactions_cannot_be_seen() -> None:
+    """It is read once an overlap later, and counted; if they can be seen before that, it goes on."""
+    first = watermark(cursor(-3), look(seen=seeing(("t", -60))), BOUNDS)
+    blind = watermark(cursor(-2, first), look(1, UNSEEN), BOUNDS)
+    seen = watermark(cursor(-1, blind), look(2, seeing(("t", -60))), BOUNDS)
+    expired = watermark(cursor(0, blind), look(11, UNSEEN), BOUNDS)
+
+    assert [("t", at(-62))] == lows(blind) == lows(seen)
+    assert blind.low > at(-62)
+    assert (at(-62), (), 1) == (expired.low, expired.ranges, expired.given_up)
+
+
+def test_the_first_read_of_a_process_goes_back_by_the_tolerance() -> None:
+    """Nobody knows what the clock did meanwhile."""
+    assert at(-8) == watermark(cursor(-3), look(elapsed=None), BOUNDS).low
+
+
+def test_a_clock_that_was_set_back_is_read_from_where_it_may_have_been() -> None:
+    """Also what the open transactions stamp from then on."""
+    first = watermark(cursor(-3), look(seen=seeing(("t", -0.5))), BOUNDS)
+    found = watermark(cursor(-2, first), look(-4, seeing(("t", -0.5))), BOUNDS)
+    gone = watermark(cursor(-6, found), look(-3), BOUNDS)
+
+    assert (at(-7), at(-6)) == (found.low, found.cursor)
+    assert [("t", at(-7))] == lows(found)
+    assert at(-7) == gone.low
+
+
+def test_clocks_that_differ_widen_the_margin() -> None:
+    """By what was seen, within the tolerance: a stamp of another year is no clock."""
+    seen = watermark(cursor(-3), look(seen=seeing(("t", -1)), skew_s=30), BOUNDS)
+    absurd = watermark(cursor(-3), look(seen=seeing(("t", -1)), skew_s=1e9), BOUNDS)
+
+    assert [("t", at(-3.5))] == lows(seen)
+    assert [("t", at(-8))] == lows(absurd)
+
+
+def test_the_checkpoint_holds_a_bounded_number_of_ranges() -> None:
+    """Beyond it the cursor waits for the youngest, which cost least to read again."""
+    many = seeing(*((f"t{n:04}", -600 + n / 10) for n in range(MOST_RANGES + 5)))
+    found = watermark(cursor(-3), look(seen=many), BOUNDS)
+
+    assert MOST_RANGES == len(found.ranges)
+    assert at(-600 + MOST_RANGES / 10 - 2) == found.cursor
+
+
+def test_a_cursor_survives_its_checkpoint() -> None:
+    """To the microsecond."""
+    moment = NOW + timedelta(microseconds=1)
+
+    assert (moment, None) == (parse(text(moment)), parse(None))
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """Seconds from ``NOW``: its statement begins, changes its first row, commits."""
+
+    stamped: int
+    lasted: int
+    held: int
+
+    @property
+    def began(self) -> int:
+        return self.stamped + self.lasted
+
+    @property
+    def ended(self) -> int:
+        return self.began + self.held
+
+
+SLACK = 3
+TIGHT = Bounds(timedelta(), timedelta(seconds=SLACK), timedelta())
+transactions = st.lists(
+    st.builds(Transaction, st.integers(0, 20), st.integers(0, SLACK), st.integers(0, 30)), min_size=1, max_size=4
+)
+
+
+@given(transactions, st.lists(st.integers(0, 6), max_size=12), st.integers(0, 2))
+def test_with_a_proof_no_transaction_escapes(given_: list[Transaction], pauses: list[int], look_takes: int) -> None:
+    """Whatever is open for however long: each is covered by a read that begins after its commit."""
+    clock, at_, found = 0, HintCursor("h"), set[int]()
+    for pause in [0, *pauses, 100]:
+        clock += pause
+        seen = clock + look_takes
+        open_ = tuple(
+            OpenTransaction(str(n), NOW + timedelta(seconds=t.began))
+            for n, t in enumerate(given_)
+            if t.began <= seen < t.ended
+        )
+        planned = watermark(
+            at_, Sight(NOW + timedelta(seconds=clock), replace(NONE_OPEN, open=open_), elapsed_s=0), TIGHT
+        )
+        read = seen + look_takes
+        found |= {
+            n for n, t in enumerate(given_) if t.ended <= read and planned.low <= NOW + timedelta(seconds=t.stamped)
+        }
+        at_ = HintCursor("h", text(planned.cursor), planned.ranges)
+        clock = read
+
+    assert found == set(range(len(given_)))
+
+
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=8), st.integers(0, 5000), st.integers(0, 600))
+def test_without_a_proof_no_commit_within_the_overlap_escapes(pauses: list[int], stamped: int, open_for: int) -> None:
+    """Reads at any times: a row that is open for no longer than the overlap is covered by a read after its commit."""
+    at_, clock, found = HintCursor("h"), 0, False
+    for pause in [0, *pauses, 20_000]:
+        clock += pause
+        planned = watermark(at_, Sight(NOW + timedelta(seconds=clock), UNSEEN, elapsed_s=0), BOUNDS)
+        found |= stamped + open_for <= clock and planned.low <= NOW + timedelta(seconds=stamped)
+        at_ = HintCursor("h", text(planned.cursor), planned.ranges)
+
+    assert found
