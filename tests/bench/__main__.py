@@ -17,8 +17,7 @@ from tests.bench.running import Results, run
 from tests.bench.scenarios import chosen
 from tests.bench.stage import Options
 from tests.demo.narration import Narrator
-from tests.demo.processes import ChildFailed, terminate_as_interrupt
-from tests.standins.kafka.jars import JarFault
+from tests.demo.processes import terminate_as_interrupt
 
 ALWAYS = Path("var/bench.json")
 
@@ -31,6 +30,7 @@ def main() -> int:
     add("--only", action="append", default=[], metavar="NAME", help="measures whose name begins so; may be repeated")
     add("--json", type=Path, metavar="FILE", help=f"write the results there, too (always to {ALWAYS})")
     add("--repeat", type=int, default=1, metavar="N", help="run everything N times, tell the medians (%(default)s)")
+    add("--rows", type=int, default=Options().large, metavar="N", help="of the largest table (%(default)s)")
     add("--directory", type=Path, default=Options().directory, help="for data and logs; wiped (%(default)s)")
     given = parser.parse_args()
     try:
@@ -40,13 +40,10 @@ def main() -> int:
     terminate_as_interrupt()
     narrator = Narrator(Console(stderr=True, highlight=False, soft_wrap=True))
     try:
-        results = run(Options(given.directory), given.only, given.repeat, narrator)
+        results = run(Options(given.directory, large=given.rows), given.only, given.repeat, narrator)
     except KeyboardInterrupt:
         print("Stopped; no process is left.", file=sys.stderr)
         return 130
-    except (ChildFailed, JarFault, TimeoutError) as failure:
-        print(f"The stage could not be built. {failure}", file=sys.stderr)
-        return 1
     tell(results, [ALWAYS, *([given.json] if given.json else [])])
     return 1 if results.failures else 0
 

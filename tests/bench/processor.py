@@ -30,9 +30,10 @@ def read_clocks(pids: Mapping[str, int]) -> Clocks:
     """Of the whole machine, and of these processes, their children not."""
     ticks = [int(text) for text in Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]]
     busy = sum(count for column, count in enumerate(ticks) if column not in _IDLE)
-    return Clocks(busy / _TICKS, {name: _process(pid) for name, pid in pids.items()})
+    return Clocks(busy / _TICKS, {name: processor_seconds(pid) for name, pid in pids.items()})
 
 
-def _process(pid: int) -> float:
+def processor_seconds(pid: int | str) -> float:
+    """Of one process so far, its children not; ``self`` is this one."""
     after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / _TICKS  # in user mode and in the kernel

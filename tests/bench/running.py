@@ -13,7 +13,7 @@ from tests.bench.measure import Measure, middle
 from tests.bench.scenarios import chosen
 from tests.bench.stage import Bench, Options
 from tests.demo.narration import Narrator
-from tests.demo.processes import ChildFailed, Children
+from tests.demo.processes import Children
 
 
 @dataclass
@@ -61,7 +61,7 @@ def run(options: Options, only: Sequence[str], repeat: int, narrator: Narrator) 
                 narrator.say(f"   {', '.join(names)}:")
                 try:
                     taken = [measure for measure in scenario.take(bench) if measure.name in names]
-                except (AssertionError, ChildFailed, RuntimeError, TimeoutError, ValueError) as failure:
+                except Exception as failure:
                     results.failures |= dict.fromkeys(names, f"{type(failure).__name__}: {failure}")
                     continue
                 for measure in taken:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.bench import freshness, loading, replaying
+from tests.bench import freshness, idling, large, loading, publishing, replaying, rushing, snapshots
 from tests.bench.measure import Measure
 from tests.bench.stage import Bench
 
@@ -25,6 +25,12 @@ SCENARIOS = (
     Scenario(loading.NAMES, loading.take),
     Scenario(freshness.NAMES, freshness.take),
     Scenario(replaying.NAMES, replaying.take),
+    # From here on without Moodle, and what the ones before have started is stopped.
+    Scenario(publishing.NAMES, publishing.take),
+    Scenario(snapshots.NAMES, snapshots.take),
+    Scenario(idling.NAMES, idling.take),
+    Scenario(rushing.NAMES, rushing.take),
+    Scenario(large.NAMES, large.take),
 )
 
 

@@ -1,23 +1,26 @@
 """What the scenarios act upon: the demo's stage with the product's own processes, and a second, equally fresh Moodle
-for the reference.
+for the reference; and stages of the source alone. Each is built when it is first asked for.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.bench.source_stage import SourceStage
 from tests.demo.moodle_site import MoodleSite
 from tests.demo.narration import Narrator
 from tests.demo.processes import Child, Children
-from tests.demo.stage import Plan, build
+from tests.demo.stage import Plan, build, wipe
 from tests.demo.university import FULL, Scale
 from tests.demo.waiting import wait_until
 from tests.demo.world import PARTITIONS, World
+from tests.standins.kafka import free_ports
 
 LONGEST = 600.0
 """Seconds after which a load is given up."""
@@ -41,6 +44,16 @@ class Options:
     """Live additions a second."""
     seconds: int = 30
     """How long they go on."""
+    students: int = 50_000
+    """Of the table that is read whole and watched; four rows each."""
+    hints: int = 100_000
+    """Students that are hinted at once."""
+    large: int = 1_500_000
+    """Rows of the largest table."""
+    records: int = 50_000
+    """Memberships to publish."""
+    idle: float = 60.0
+    """Seconds for which polling is watched while nothing changes."""
 
 
 class Bench:
@@ -50,12 +63,10 @@ class Bench:
         self.options = options
         self.narrator = narrator
         self._children = children
-        self.world: World = build(
-            Plan(options.directory, scale=options.scale, latency=options.latency, overrides=PRODUCTION),
-            children,
-            narrator,
-        )
         self.loaded = False
+        self._world: World | None = None
+        self._broker: str | None = None
+        self._source: SourceStage | None = None
         self._reference: MoodleSite | None = None
 
     def __enter__(self) -> Self:
@@ -64,10 +75,52 @@ class Bench:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.world.school.close()
-        for site in (self.world.moodle, self._reference):
-            if site is not None:
-                site.close()
+        if self._world is not None:
+            self._world.close()
+        if self._reference is not None:
+            self._reference.close()
+
+    @property
+    def world(self) -> World:
+        """The whole pipe, whose ends are filled."""
+        if self._world is None:
+            plan = Plan(self.options.directory, scale=self.options.scale, latency=self.options.latency)
+            self._world = build(replace(plan, overrides=PRODUCTION), self._children, self.narrator)
+        return self._world
+
+    @property
+    def bootstrap(self) -> str:
+        """A broker for the source alone: the pipe's, whose other processes are stopped, or one that is started."""
+        if self._broker is None and self._world is not None:
+            for child in self._children:
+                if child.name != "kafka":
+                    child.stop()
+            self._broker = self._world.ends.bootstrap
+        elif self._broker is None:
+            directory = self.options.directory.resolve()
+            wipe(directory)
+            (port,) = free_ports(1)
+            command = [sys.executable, "-m", "tests.standins.kafka", "--port", str(port)]
+            kafka = self._children.add("kafka", [*command, "--directory", str(directory / "kafka")])
+            kafka.orphan_signal, kafka.stop_seconds = signal.SIGTERM, 60.0  # it has the Java process to stop
+            kafka.start()
+            kafka.await_line(r"Kafka answers at")
+            self._broker = f"127.0.0.1:{port}"
+        return self._broker
+
+    def source(self) -> SourceStage:
+        """The source alone, for several scenarios."""
+        if self._source is None:
+            self._source = self.source_of("source", self.options.students)
+        return self._source
+
+    def source_of(self, name: str, students: int) -> SourceStage:
+        """The source alone, anew; who asked for it closes it. The common one is closed, since it would poll beside it."""
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+        self.narrator.say(f"   Oracle with {students:,} students …")
+        return SourceStage(name, students, self.bootstrap, self.options.directory, self._children, self.narrator)
 
     def reference(self) -> MoodleSite:
         """A Moodle with the same accounts and the same durations, which the product does not know."""
