@@ -120,6 +120,7 @@ class SnapshotProgress:
     started_at: datetime
     rows: int
     differences: int
+    missed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ class DatabaseIdentity:
     name: str
     unique_name: str
     role: str
+    incarnation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class Checkpoint:
     signals_offset: int | None = None
     followed_revision: int = 0
     signals_topic: str | None = None
+    last_snapshot: Mapping[str, int] = field(default_factory=dict)
+    last_snapshot_settled: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from operator import itemgetter
 
 from connector.runtime.pattern_filters import ValueMaps
@@ -31,6 +33,7 @@ Row = Mapping[str, object]
 LONGEST_IDNUMBER = 100
 LONGEST_NAME = 254
 _CACHED_COHORTS = 50_000
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - stamps are naive: a wall clock of the column's own terms
 
 
 Sighting = tuple[str | None, object]
@@ -140,11 +143,20 @@ class RowMapping:
         everything += self.row_key.columns if self.row_key is not None else ()
         self.columns = tuple(dict.fromkeys(everything))
         """All columns that the membership query must have; each once."""
-        self.stamped = watching(membership, hints)
+        self._origin = (membership.table, membership.query)
+        self.stamped = {
+            name: hint
+            for name, hint in followed(hints).items()
+            if hint.kind in ("timestamp", "sequence") and self.reads_rows_of(hint)
+        }
         """By name, the hints that watch the same rows; the cursor of the n-th is in the column ``stamp_column(n)``."""
         stamps = [stamp_column(number) for number, _ in enumerate(self.stamped, 1)]
         self._stamp_of = itemgetter(*stamps) if stamps else None
         self._cohorts: dict[tuple[object, ...], tuple[Cohort, bool] | Unmappable] = {}
+
+    def reads_rows_of(self, hint: HintSettings) -> bool:
+        """Whether a hint watches the very rows that memberships are read from."""
+        return (hint.table, hint.query) in ((None, None), self._origin)
 
     def student_of(self, value: str) -> str | None:
         """The student key of a value of the student column; None where it makes none."""
@@ -276,14 +288,20 @@ def stamp_column(number: int) -> str:
     return f"STAMP_{number}_"
 
 
-def watching(membership: MembershipSettings, hints: Sequence[HintSettings]) -> dict[str, HintSettings]:
-    """By name, the hints that tell of a change of a membership's row by a cursor in the row itself."""
-    rows = {(None, None), (membership.table, membership.query)}
-    return {
-        name: hint
-        for name, hint in followed(hints).items()
-        if hint.kind in ("timestamp", "sequence") and (hint.table, hint.query) in rows
-    }
+def number_of(stamp: object) -> int | None:
+    """A stamp as records hold it: a naive time in microseconds since 1970, a number as it is; None for NULL.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(stamp, datetime):
+        passed = stamp - _EPOCH
+        return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+    if stamp is None or isinstance(stamp, int):
+        return stamp
+    if isinstance(stamp, float | Decimal):
+        return int(stamp)
+    raise TypeError(f"a {type(stamp).__name__} is no stamp")
 
 
 def value_of(raw: object) -> str:
