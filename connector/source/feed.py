@@ -43,6 +43,16 @@ class FollowUps:
                 self.names.append(cohort)
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The poll that found changes; each of them then begins a trace."""
+
+    since: datetime
+    """Our clock."""
+    told: Mapping[str, str]
+    """By which hint, and why its watermark was safe."""
+
+
 class ClockFellBack(Exception):
     """The database's clock is far behind: another copy, until a person says otherwise."""
 
@@ -139,7 +149,7 @@ class Feed:
         cause: Cause,
         *,
         names: Collection[str] = (),
-        live_since: datetime | None = None,
+        live: Live | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Examined:
         """Read the truth of one portion of students, publish what differs, and note what should be looked at next."""
@@ -148,26 +158,28 @@ class Feed:
         )
         if self.hinted_since_snapshot is not None:
             self.hinted_since_snapshot.update(subjects)
-        self.publish_examined(found, live_since=live_since, checkpoint=checkpoint)
+        self.publish_examined(found, live=live, checkpoint=checkpoint)
         return found
 
     def publish_examined(
-        self, found: Examined, *, live_since: datetime | None = None, checkpoint: Checkpoint | None = None
+        self, found: Examined, *, live: Live | None = None, checkpoint: Checkpoint | None = None
     ) -> None:
         """Publish what a comparison found."""
         outcome = found.difference
         self.metrics.count(
             Count.SUSPECTS_DECIDED, outcome.counts.get("cleared", 0), source=self.name, outcome="returned"
         )
-        self.publish(Batch(outcome.changes, outcome.suspects, found.values, checkpoint, live_since=live_since))
+        live_since = live.since if live is not None else None
+        batch = Batch(outcome.changes, outcome.suspects, found.values, checkpoint, live_since=live_since)
+        self.publish(batch, live.told if live is not None else None)
         self.follow_ups.add(outcome, self.clock.monotonic())
 
-    def publish(self, batch: Batch) -> None:
-        """Publish; a checkpoint in the batch holds from then on."""
+    def publish(self, batch: Batch, told: Mapping[str, str] | None = None) -> None:
+        """Publish; a checkpoint in the batch holds from then on. ``told`` goes into the trace of live changes."""
         if batch.live_since is None or not batch.changes:
             self.publisher.publish(batch)
         else:
-            attributes: dict[str, str | int] = {"source": self.name, "changes": len(batch.changes)}
+            attributes: dict[str, str | int] = {"source": self.name, "changes": len(batch.changes), **(told or {})}
             with self.tracer.span("poll", root=True, attributes=attributes):
                 self.publisher.publish(batch)
         if batch.checkpoint is not None:

@@ -14,10 +14,12 @@ from datetime import datetime
 from connector.runtime.telemetry import Count, Gauge, Histogram, Log
 from connector.source.causes import Cause
 from connector.source.examining import Subject, subjects_of
-from connector.source.feed import Feed
+from connector.source.feed import Feed, Live
 from connector.source.hints import HintRow, Sight
 from connector.source.hints.due import DueFollower
 from connector.source.hints.following import Answer, Follower
+from connector.source.hints.scan import ScanFollower
+from connector.source.hints.sequence import SequenceFollower
 from connector.source.hints.timestamp import TimestampFollower
 from connector.source.hints.watermark import Bounds, parse
 from connector.source.hints.zones import TimeColumn
@@ -105,8 +107,6 @@ class Hint:
     def _choose(self) -> Follower:
         feed, settings, name = self._feed, self._settings, self.name
         if settings.kind == "scan":
-            from connector.source.hints.scan import ScanFollower
-
             return ScanFollower(name, settings, _Census(feed, by_cohort=settings.by_cohort))
         column = feed.source.cursor_column(name)
         if settings.kind == "due":
@@ -114,8 +114,6 @@ class Hint:
         if isinstance(column, TimeColumn):
             tolerance = feed.settings.clock_tolerance
             return TimestampFollower(name, Bounds(settings.overlap, settings.slack, tolerance))
-        from connector.source.hints.sequence import SequenceFollower
-
         return SequenceFollower(name, settings)
 
     def _look(self, *, full: bool) -> Sight:
@@ -193,7 +191,10 @@ class Hint:
         at = current.sight.now if current.fresh_clock else feed.now()
         current.fresh_clock = False
         checkpoint = self._moved(current) if len(current.portions) == 1 else None
-        feed.examine(current.portions[0], at, Cause.ENROLLED, live_since=current.began, checkpoint=checkpoint)
+        cursor = current.answer.cursor
+        safety = f"{cursor.safety}: {cursor.reason}" if cursor is not None else "quick read, no cursor moved"
+        live = Live(current.began, {"hint": self.name, "watermark": safety})
+        feed.examine(current.portions[0], at, Cause.ENROLLED, live=live, checkpoint=checkpoint)
         current.portions.popleft()
 
     def _moved(self, current: _Round) -> Checkpoint | None:

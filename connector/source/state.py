@@ -16,6 +16,7 @@ from typing import TypeVar
 from connector.runtime.collation import loose_key
 from connector.source.causes import ABSENCES
 from connector.source.known import Known, Membership
+from connector.source.rowkeys import packed, unpacked
 from connector.source.store import chunks, marks, supports_of
 from connector.source.suspicions import Suspicions
 from schemas.codec import SingleObjectCodec
@@ -31,7 +32,6 @@ from schemas.records import (
     PublisherState,
     Record,
     StudentValues,
-    SupportingRow,
     Suspects,
 )
 
@@ -118,10 +118,9 @@ class State:
         self._supported.update(after)
         self.memberships += bool(after) - bool(before)
         if after:
-            rows = json.dumps([[r.source, r.row] for r in record.rows], ensure_ascii=False) if record.rows else None
             self._store.execute(
                 "INSERT OR REPLACE INTO memberships VALUES (?, ?, ?, ?)",
-                (student, cohort, self._support_id(record), rows),
+                (student, cohort, self._support_id(record), packed(record.rows)),
             )
         elif found:
             self._store.execute("DELETE FROM memberships WHERE student = ? AND cohort = ?", (student, cohort))
@@ -172,9 +171,8 @@ class State:
                 f"JOIN cohorts c ON c.id = m.cohort JOIN supports p ON p.id = m.support WHERE s.student IN ({marks(chunk)})",
                 chunk,
             ):
-                support = tuple(SupportingRow(*row) for row in json.loads(rows)) if rows else ()
                 memberships.setdefault(student, {})[cohort] = Membership(
-                    tuple(json.loads(sources)), support, writer, mark
+                    tuple(json.loads(sources)), unpacked(rows), writer, mark
                 )
                 named.add(cohort)
             for entry in self.suspicions.of(chunk):
@@ -252,6 +250,17 @@ class State:
             [after, *supports, limit],
         )
         return [student for (student,) in rows]
+
+    def supported_cohorts(self, source: str, after: str = "", limit: int = 500) -> list[str]:
+        """Cohorts of which the source supports any membership, in order of their idnumbers, beginning after one."""
+        supports = supports_of(self._store, source)
+        rows = self._store.execute(
+            "SELECT cohort FROM cohorts c WHERE cohort > ? "  # noqa: S608
+            f"AND EXISTS (SELECT 1 FROM memberships m WHERE m.cohort = c.id AND m.support IN ({marks(supports)})) "
+            "ORDER BY cohort LIMIT ?",
+            [after, *supports, limit],
+        )
+        return [cohort for (cohort,) in rows]
 
     def supported_only_by(self, source: str, cohort: str) -> bool:
         """Whether no other source supports a membership of this cohort."""

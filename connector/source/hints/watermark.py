@@ -141,8 +141,11 @@ def _low(found: OpenRange) -> datetime:
 
 
 def parse(cursor: str | None) -> datetime | None:
-    """The cursor of a checkpoint."""
-    return None if cursor is None else datetime.fromisoformat(cursor)
+    """The cursor of a checkpoint; None if there is none, or if the hint was of another kind when it was written."""
+    try:
+        return None if cursor is None else datetime.fromisoformat(cursor)
+    except ValueError:
+        return None
 
 
 def text(cursor: datetime) -> str:

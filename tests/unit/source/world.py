@@ -224,6 +224,9 @@ class FakeSource:
             and any(low <= number and (high is None or number <= high) for low, high in ranges)
         ]
 
+    def highest(self, hint: str) -> int | None:
+        return max((number for number, row in self.database.visible() if row.student is not None), default=None)
+
     def scan(self, hint: str) -> list[Group]:
         groups: dict[str | tuple[object, ...], list[int]] = {}
         for number, row in self.database.viewed():
