@@ -10,6 +10,8 @@ import json
 
 Key = tuple[str | int | None, ...]
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class KeyFault(ValueError):
     """These bytes are no key of ours."""
@@ -17,7 +19,7 @@ class KeyFault(ValueError):
 
 def encode_key(*parts: str | int | None) -> bytes:
     """The bytes of a key."""
-    return json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encode(parts).encode()
 
 
 def decode_key(data: bytes | None) -> Key:

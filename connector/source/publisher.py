@@ -7,10 +7,12 @@ side fails, neither counts, and if the process dies between the two commits, the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 from typing import Protocol
 
@@ -34,6 +36,7 @@ from schemas.records import (
 )
 
 MOST_RECORDS = 2000
+_CACHED_COHORTS = 50_000
 
 
 class Transaction(Protocol):
@@ -100,6 +103,7 @@ class Publisher:
         self._log, self._codec, self._topics, self._partitions = log, codec, topics, partitions
         self._state, self._clock, self._metrics = state, clock, metrics
         self._tracer, self._pseudonym = tracer, pseudonym
+        self._partition_of = lru_cache(_CACHED_COHORTS)(partition_of)
         self.commits = 0
         """Transactions committed so far."""
 
@@ -133,10 +137,9 @@ class Publisher:
         self.commits += 1
         self._metrics.count(Count.TRANSACTIONS, role="connector", outcome="committed")
         self._metrics.observe(Histogram.TRANSACTION_DURATION, self._clock.monotonic() - began, role="connector")
-        for change in changes:
-            if isinstance(change, MembershipChanged):
-                op = change.state.value
-                self._metrics.count(Count.PUBLISHED, source=change.source, op=op, cause=change.cause)
+        told = Counter((c.source, c.state, c.cause) for c in changes if isinstance(c, MembershipChanged))
+        for (source, said, cause), count in told.items():
+            self._metrics.count(Count.PUBLISHED, count, source=source, op=said.value, cause=cause)
 
     def _publisher_state(self, revision: int, answered: tuple[int, str] | None) -> PublisherState:
         counts, recorded = self._state.counts(), self._state.publisher
@@ -177,7 +180,7 @@ class Publisher:
     def _place(self, record: Record) -> tuple[str, int]:
         match record:
             case MembershipChanged() | CohortChanged():
-                return self._topics.memberships, partition_of(record.cohort, self._partitions)
+                return self._topics.memberships, self._partition_of(record.cohort, self._partitions)
             case Alert():
                 return self._topics.alerts, 0
             case Notification():
