@@ -41,6 +41,8 @@ class Observation:
     """Whether missing memberships become suspects: false until the first load is complete, and for its own rows."""
     stamps: Mapping[str, Stamp] = field(default_factory=dict)
     """By student, where the hint was seen."""
+    absences: Mapping[str, Cause] = field(default_factory=dict)
+    """By student, why a membership is missing, where something told."""
     names: frozenset[str] = frozenset()
     """Cohorts of which enough members were read that a name on which all rows agree may replace the known one."""
 
@@ -112,6 +114,11 @@ def withdrawal(
     )
 
 
+def improved(suspect: Suspect, told: Cause) -> Suspect:
+    """With a cause that says more than that the row is gone. One that does already is kept: it was seen in time."""
+    return replace(suspect, cause=told) if suspect.cause == Cause.DELETED else suspect
+
+
 class _Student:
     """The comparison for one student."""
 
@@ -137,7 +144,8 @@ class _Student:
         """The record that the rows of this cohort call for; None if they say nothing new."""
         seen, held = self._seen, self._held.get(cohort)
         support: Support = self._desired.memberships[cohort]
-        own = {SupportingRow(seen.source, row) for row in support.rows}
+        stamps = self._desired.stamps(cohort)
+        own = {SupportingRow(seen.source, row, stamps.get(row)) for row in support.rows}
         if held is not None and seen.source in held.sources:
             if held.rows_of(seen.source) == frozenset(support.rows):
                 return None
@@ -182,15 +190,17 @@ class _Student:
         own = next((s for s in self._known_suspects if s.source == self._seen.source), None)
         settled = self._desired.memberships.keys() | {record.cohort for record in self.removals}
         open_ = self._own - settled  # a membership that the source no longer supports is suspected no longer
-        kept = [self._with_siblings(s) for s in (own.missing if own is not None else ()) if s.cohort in open_]
+        told = self._seen.absences.get(self._student, Cause.DELETED)
+        before = own.missing if own is not None else ()
+        kept = [self._with_siblings(improved(s, told)) for s in before if s.cohort in open_]
         fresh = [
-            Suspect(cohort, self._seen.at, Cause.DELETED, None, tuple(self.entered))
+            Suspect(cohort, self._seen.at, told, None, tuple(self.entered))
             for cohort in sorted(absent - {s.cohort for s in kept})
         ]
         counts["suspected"] += len(fresh)
-        counts["cleared"] += (len(own.missing) if own is not None else 0) - len(kept)
+        counts["cleared"] += len(before) - len(kept)
         now = Suspects(self._seen.source, self._student, (*kept, *fresh))
-        if now.missing != (own.missing if own is not None else ()):
+        if now.missing != before:
             changed.append(now)
         others = [s for s in self._known_suspects if s.source != self._seen.source] if self.entered else []
         return changed + [replace(o, missing=tuple(self._with_siblings(s) for s in o.missing)) for o in others]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connector.runtime.clock import Clock
@@ -12,9 +12,11 @@ from connector.source.causes import Cause
 from connector.source.difference import Difference, Observation, difference
 from connector.source.known import Known, Stamp
 from connector.source.mapping import Desired, Mapped, RowMapping
+from connector.source.missed import Polled, explained
 from connector.source.reading import Source
+from connector.source.rowkeys import Place
 from connector.source.state import State
-from schemas.records import CohortChanged, MembershipChanged, StudentValues
+from schemas.records import CohortChanged, MembershipChanged, StudentValues, SupportingRow
 
 MOST_VALUES = 500
 """Values of the student column in one truth statement, so that it stays short and its rows are of one instant."""
@@ -38,6 +40,12 @@ class Examined:
     desired: Mapping[str, Desired]
     difference: Difference
     values: tuple[StudentValues, ...]
+    known: Known = field(default_factory=Known)
+    """The state that it was compared with."""
+    missed: Mapping[Cause, int] = field(default_factory=dict)
+    """For a snapshot: changes of memberships by the way in which polling had missed them."""
+    restamped: Mapping[Place, tuple[SupportingRow, ...]] = field(default_factory=dict)
+    """Rows of memberships that stay as they are, with other stamps than the state has."""
 
 
 class Examiner:
@@ -73,8 +81,11 @@ class Examiner:
         *,
         concludes: bool,
         names: Collection[str] = (),
+        polled: Polled | None = None,
     ) -> Examined:
-        """Read and compare one portion. ``at`` is the database's clock, read before this."""
+        """Read and compare one portion. ``at`` is the database's clock, read before this; with ``polled``, changes say
+        in which way polling has missed them.
+        """
         students = list(subjects)
         stored = self._state.values_of(self._name, students)
         values = sorted({value for s in students for value in subjects[s].values.union(stored[s])})
@@ -93,18 +104,27 @@ class Examiner:
             cause,
             concludes,
             {student: subjects[student].stamp for student in students},
+            {student: Cause.JOURNAL_DELETE for student in students if subjects[student].deleted},
             frozenset(names),
         )
-        return self.compare(desired, mapped, seen)
+        return self.compare(desired, mapped, seen, polled)
 
-    def compare(self, desired: Mapping[str, Desired], mapped: Mapped, seen: Observation) -> Examined:
+    def compare(
+        self, desired: Mapping[str, Desired], mapped: Mapped, seen: Observation, polled: Polled | None = None
+    ) -> Examined:
         """Compare what rows say, however they were read."""
         if mapped.unmappable:
             self._metrics.count(Count.UNMAPPABLE, sum(mapped.unmappable.values()), source=self._name)
         cohorts = {cohort for wanted in desired.values() for cohort in wanted.mentioned}
         known = self._state.known(list(desired), cohorts)
         found = difference(known, desired, seen)
-        return Examined(desired, found, self._new_values(desired, mapped, known))
+        missed: Mapping[Cause, int] = {}
+        if polled is not None:
+            found, missed = explained(found, known, desired, seen.source, polled)
+        values = self._new_values(desired, mapped, known)
+        told = {(change.student, change.cohort) for change in found.changes if isinstance(change, MembershipChanged)}
+        stamps = {place: rows for place, rows in _restamped(desired, known, seen.source).items() if place not in told}
+        return Examined(desired, found, values, known, missed, stamps)
 
     def differing(self, mapped: Mapped, seen: Observation) -> set[str]:
         """Students whose rows say other than the state."""
@@ -139,6 +159,22 @@ def subjects_of(students: Sequence[str]) -> dict[str, Subject]:
     return dict.fromkeys(students, Subject())
 
 
+def _restamped(desired: Mapping[str, Desired], known: Known, source: str) -> dict[Place, tuple[SupportingRow, ...]]:
+    """The memberships whose rows are the same and bear other stamps, with their rows as they are now."""
+    found = {}
+    for student, wanted in desired.items():
+        held = known.memberships.get(student, {})
+        for cohort in wanted.memberships.keys() & held.keys():
+            stamps, before = wanted.stamps(cohort), held[cohort].rows
+            now = tuple(
+                replace(row, stamp=stamps[row.row]) if row.source == source and row.row in stamps else row
+                for row in before
+            )
+            if now != before:
+                found[student, cohort] = now
+    return found
+
+
 def _joined(one: Mapped, other: Mapped) -> Mapped:
     """Rows of one student that two statements brought. Nothing is concluded from what is missing in them, since they
     are not of one instant.
@@ -151,6 +187,10 @@ def _joined(one: Mapped, other: Mapped) -> Mapped:
             (first.inactive | more.inactive) - first.memberships.keys() - more.memberships.keys(),
             {**more.places, **first.places},
             first.unknown | more.unknown | {"read by two statements"},
+            {
+                cohort: [*first.sightings.get(cohort, ()), *more.sightings.get(cohort, ())]
+                for cohort in {*first.sightings, *more.sightings}
+            },
         )
     values = {s: one.values.get(s, frozenset()) | other.values.get(s, frozenset()) for s in students}
     reasons = {r: one.unmappable.get(r, 0) + other.unmappable.get(r, 0) for r in {*one.unmappable, *other.unmappable}}

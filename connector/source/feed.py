@@ -15,6 +15,7 @@ from connector.source.examining import Examined, Examiner, Subject
 from connector.source.mapping import RowMapping
 from connector.source.publisher import Batch, Publisher
 from connector.source.reading import Source
+from connector.source.rowkeys import restamp
 from connector.source.settings import SourceSettings
 from connector.source.state import State
 from schemas.records import Alert, AlertState, Checkpoint, HintCursor, Notification
@@ -75,7 +76,7 @@ class Feed:
         self.name, self.settings, self.fingerprint = name, settings, fingerprint
         self.source, self.state, self.publisher = source, state, publisher
         self.clock, self.metrics, self.tracer = clock, metrics, tracer
-        self.mapping = RowMapping(settings.membership, settings.cohort, settings.maps)
+        self.mapping = RowMapping.of(settings)
         self.examiner = Examiner(name, source, self.mapping, state, clock, metrics)
         stored = state.checkpoint(name)
         fresh = Checkpoint(name, loaded=False, hints=(), fingerprint=fingerprint)
@@ -172,6 +173,9 @@ class Feed:
         live_since = live.since if live is not None else None
         batch = Batch(outcome.changes, outcome.suspects, found.values, checkpoint, live_since=live_since)
         self.publish(batch, live.told if live is not None else None)
+        if found.restamped:
+            with self.state.writing():
+                restamp(self.state.store, found.restamped)
         self.follow_ups.add(outcome, self.clock.monotonic())
 
     def publish(self, batch: Batch, told: Mapping[str, str] | None = None) -> None:

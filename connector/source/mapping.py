@@ -78,6 +78,17 @@ class Desired:
         """Every cohort that a row names."""
         return {*self.memberships, *self.inactive}
 
+    def stamps(self, cohort: str) -> dict[str, int]:
+        """By row key, the stamps of the rows that name this cohort, by the first hint that watches them; rows that are
+        not stamped are left out.
+        """
+        found: dict[str, int] = {}
+        for key, raw in self.sightings.get(cohort, ()):
+            stamp = number_of(raw[0] if isinstance(raw, tuple) else raw)
+            if key is not None and stamp is not None:
+                found[key] = max(stamp, found.get(key, stamp))
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Mapped:

@@ -92,20 +92,11 @@ def _way(sighting: Sighting, before: Mapping[str, int], hints: Sequence[Reached]
     return Cause.CURSOR_BACKWARDS if published is None else Cause.UNTOUCHED_CURSOR
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """A difference that says how polling missed it."""
-
-    difference: Difference
-    missed: Mapping[Cause, int]
-    """Memberships by the way in which they were missed; those that polling still comes to are not among them."""
-
-
 def explained(
     found: Difference, known: Known, desired: Mapping[str, Desired], source: str, polled: Polled
-) -> Explained:
-    """Give each change of a membership the way in which it was missed as its cause, and count them. Absences are not
-    among them: they are suspects first.
+) -> tuple[Difference, Mapping[Cause, int]]:
+    """Give each change of a membership the way in which it was missed as its cause, and count these. Absences are not
+    among them, they are suspects first; nor is what polling still comes to.
     """
     missed: Counter[Cause] = Counter()
     changes: list[Change] = []
@@ -126,7 +117,7 @@ def explained(
             missed[way] += 1
         # Where rows are gone and others still support the membership, the record says so: nothing has ended.
         changes.append(change if way in (None, Cause.DELETED) else replace(change, cause=way))
-    return Explained(replace(found, changes=tuple(changes)), missed)
+    return replace(found, changes=tuple(changes)), missed
 
 
 def _concerned(change: MembershipChanged, known: Known, desired: Desired, source: str) -> list[Sighting]:

@@ -16,6 +16,7 @@ from typing import TypeVar
 from connector.runtime.collation import loose_key
 from connector.source.causes import ABSENCES
 from connector.source.known import Known, Membership
+from connector.source.numbers import Numbers
 from connector.source.rowkeys import packed, unpacked
 from connector.source.store import chunks, marks, supports_of
 from connector.source.suspicions import Suspicions
@@ -46,13 +47,8 @@ class State:
         self._store = store
         self._codec = SingleObjectCodec()
         self.suspicions = Suspicions(store)
-        self._cohort_ids: dict[str, int] = {}
+        self._numbers = Numbers(store)
         self._cohorts: dict[str, CohortChanged] = {}
-        self._student_ids: dict[str, int] = {}
-        self._support_ids = {
-            (sources, writer, mark): number
-            for number, sources, writer, mark in store.execute("SELECT id, sources, writer, fingerprint FROM supports")
-        }
         self._supported: Counter[str] = Counter(dict(store.execute("SELECT source, memberships FROM supported")))
         facts = dict(store.execute("SELECT name, value FROM facts"))
         self.highest_revision = int(facts.get("highest", 0))
@@ -107,7 +103,7 @@ class State:
 
     def _membership(self, record: MembershipChanged) -> None:
         self.highest_revision = max(self.highest_revision, record.revision)
-        student, cohort = self._student_id(record.student), self._cohort_id(record.cohort)
+        student, cohort = self._numbers.student(record.student), self._numbers.cohort(record.cohort)
         found = self._store.execute(
             "SELECT p.sources FROM memberships m JOIN supports p ON p.id = m.support WHERE student = ? AND cohort = ?",
             (student, cohort),
@@ -120,7 +116,7 @@ class State:
         if after:
             self._store.execute(
                 "INSERT OR REPLACE INTO memberships VALUES (?, ?, ?, ?)",
-                (student, cohort, self._support_id(record), packed(record.rows)),
+                (student, cohort, self._numbers.support(record), packed(record.rows)),
             )
         elif found:
             self._store.execute("DELETE FROM memberships WHERE student = ? AND cohort = ?", (student, cohort))
@@ -129,7 +125,7 @@ class State:
 
     def _cohort(self, record: CohortChanged) -> None:
         self.highest_revision = max(self.highest_revision, record.revision)
-        number = self._cohort_id(record.cohort)
+        number = self._numbers.cohort(record.cohort)
         self._store.execute(
             "UPDATE cohorts SET state = ?, colliding = ?, revision = ?, record = ? WHERE id = ?",
             (
@@ -264,7 +260,7 @@ class State:
 
     def supported_only_by(self, source: str, cohort: str) -> bool:
         """Whether no other source supports a membership of this cohort."""
-        others = [number for (text, _, _), number in self._support_ids.items() if json.loads(text) != [source]]
+        others = self._numbers.supports_beside(source)
         found = self._store.execute(
             "SELECT 1 FROM memberships WHERE cohort = (SELECT id FROM cohorts WHERE cohort = ?) "  # noqa: S608
             f"AND support IN ({marks(others)}) LIMIT 1",
@@ -313,39 +309,6 @@ class State:
         self._store.close()
 
     # --- within -----------------------------------------------------------------------------------------------------
-
-    def _student_id(self, student: str) -> int:
-        return self._id(self._student_ids, "students", "student", student)
-
-    def _cohort_id(self, cohort: str) -> int:
-        if cohort not in self._cohort_ids:
-            self._store.execute(
-                "INSERT OR IGNORE INTO cohorts (cohort, loose) VALUES (?, ?)", (cohort, loose_key(cohort))
-            )
-        return self._id(self._cohort_ids, "cohorts", "cohort", cohort)
-
-    def _support_id(self, record: MembershipChanged) -> int:
-        """The number of a combination of sources, writer and fingerprint; there are few."""
-        key = (json.dumps(sorted(record.sources), ensure_ascii=False), record.source, record.fingerprint)
-        number = self._support_ids.get(key)
-        if number is None:
-            made = self._store.execute("INSERT INTO supports (sources, writer, fingerprint) VALUES (?, ?, ?)", key)
-            assert made.lastrowid is not None
-            number = self._support_ids[key] = made.lastrowid
-        return number
-
-    def _id(self, cache: dict[str, int], table: str, column: str, text: str) -> int:
-        number = cache.get(text)
-        if number is None:
-            if len(cache) >= _CACHED:
-                cache.clear()
-            select = f"SELECT id FROM {table} WHERE {column} = ?"  # noqa: S608 - names of our own tables
-            found = self._store.execute(select, (text,)).fetchone()
-            if found is None:
-                made = self._store.execute(f"INSERT INTO {table} ({column}) VALUES (?)", (text,))  # noqa: S608
-                found = (made.lastrowid,)
-            number = cache[text] = int(found[0])
-        return number
 
     def _decoded(self, blob: bytes, kind: type[R]) -> R:
         record = self._codec.decode(blob)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_VERSION = 1
+_VERSION = 2
 """Of these tables; another one found in a file means that the file is made anew."""
 _CACHE_KIB = 32_768
 _MOST_VALUES = 400

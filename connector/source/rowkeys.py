@@ -1,0 +1,63 @@
+"""The rows that support memberships, as the state keeps them: their keys, and the stamps that they bore last."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+
+from connector.source.store import supports_of
+from schemas.records import SupportingRow
+
+Place = tuple[str, str]
+"""Student and cohort of a membership."""
+
+
+def packed(rows: Sequence[SupportingRow]) -> str | None:
+    """Text for a column; None for no rows."""
+    if not rows:
+        return None
+    plain = [[row.source, row.row] if row.stamp is None else [row.source, row.row, row.stamp] for row in rows]
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def unpacked(text: str | None) -> tuple[SupportingRow, ...]:
+    """The rows of ``packed``."""
+    return tuple(SupportingRow(*row) for row in json.loads(text)) if text else ()
+
+
+def restamp(store: sqlite3.Connection, rows: Mapping[Place, tuple[SupportingRow, ...]]) -> None:
+    """Remember the stamps that rows bear now. Only within ``State.writing``.
+
+    Not published: a change of nothing but stamps is no news. A state that is read from the topics anew has older ones,
+    which may later cost a snapshot the exact cause of what it finds.
+    """
+    store.executemany(
+        "UPDATE memberships SET rows = ? WHERE student = (SELECT id FROM students WHERE student = ?) "
+        "AND cohort = (SELECT id FROM cohorts WHERE cohort = ?)",
+        [(packed(kept), student, cohort) for (student, cohort), kept in rows.items()],
+    )
+
+
+def supporting_rows(store: sqlite3.Connection, source: str, piece: int = 5000) -> Iterator[list[Place]]:
+    """Every student with the keys of the rows that support them in this source, in pieces: between two of them anything
+    may be written.
+    """
+    after = (-1, -1)
+    while page := store.execute(
+        "SELECT student, cohort, support, rows FROM memberships WHERE (student, cohort) > (?, ?) "
+        "ORDER BY student, cohort LIMIT ?",
+        (*after, piece),
+    ).fetchall():
+        after = (page[-1][0], page[-1][1])
+        supports = set(supports_of(store, source))
+        names = dict(
+            store.execute("SELECT id, student FROM students WHERE id BETWEEN ? AND ?", (page[0][0], page[-1][0]))
+        )
+        yield [
+            (row.row, names[student])
+            for student, _, support, text in page
+            if support in supports and text
+            for row in unpacked(text)
+            if row.source == source
+        ]
