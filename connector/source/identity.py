@@ -36,8 +36,10 @@ class Found:
     def mark(self) -> str:
         """Names it, for a person to accept."""
         database = self.database
-        text = json.dumps([self.fingerprint, database.name, database.unique_name, database.role])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        parts = [self.fingerprint, database.name, database.unique_name, database.role]
+        if database.incarnation is not None:
+            parts.append(database.incarnation)
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def strangeness(before: Checkpoint, found: Found, tolerance: timedelta) -> list[str]:
@@ -45,12 +47,29 @@ def strangeness(before: Checkpoint, found: Found, tolerance: timedelta) -> list[
     reasons = []
     if before.fingerprint != found.fingerprint:
         reasons.append("its patterns, keys or conditions have changed")
-    if before.database is not None and before.database != found.database:
-        was, now = before.database, found.database
-        reasons.append(
-            f"it is database {now.name} ({now.unique_name}, {now.role}), and was {was.name} ({was.unique_name}, {was.role})"
-        )
+    if before.database is not None:
+        reasons += _other_database(before.database, found.database)
     if before.database_time is not None and found.now < before.database_time - tolerance:
         behind = (before.database_time - found.now).total_seconds()
         reasons.append(f"its clock is {behind:.0f} s behind what was read last")
     return reasons
+
+
+def learned(before: DatabaseIdentity | None, found: DatabaseIdentity) -> DatabaseIdentity:
+    """What to remember of a database that is the one from before: what could be seen once is not forgotten when it can be
+    seen no longer.
+    """
+    return found if before is None or before.incarnation is None else before
+
+
+def _other_database(was: DatabaseIdentity, now: DatabaseIdentity) -> list[str]:
+    if (was.name, was.unique_name, was.role) != (now.name, now.unique_name, now.role):
+        return [
+            f"it is database {now.name} ({now.unique_name}, {now.role}), and was {was.name} ({was.unique_name}, {was.role})"
+        ]
+    # Whether V$DATABASE may be read is the DBA's business, and no difference of the database.
+    if None not in (was.incarnation, now.incarnation) and was.incarnation != now.incarnation:
+        return [
+            f"it is another copy of database {now.name}: {now.incarnation} in V$DATABASE, and was {was.incarnation}"
+        ]
+    return []

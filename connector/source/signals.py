@@ -16,7 +16,7 @@ from connector.source.examining import subjects_of
 from connector.source.feed import Feed
 from connector.source.identity import Found
 from connector.source.publisher import Batch, Publisher
-from connector.source.snapshotting import FIRST_LOAD, SNAPSHOT, Snapshots
+from connector.source.snapshotting import SNAPSHOT, Snapshots
 from connector.source.state import State
 from connector.source.suspects import released_by
 from schemas.records import Checkpoint, Signal, Suspects
@@ -35,8 +35,8 @@ class Asked(Protocol):
     problem: Message | None
     strange: Found | None
 
-    def accept(self) -> None:
-        """Go on with what the source is now."""
+    def accept(self, signal_id: str) -> None:
+        """Go on with what the source is now, and have a snapshot taken."""
         ...
 
 
@@ -131,11 +131,12 @@ def _release(signal: Signal, worker: Asked) -> Answer:
 
 
 def _accept(signal: Signal, worker: Asked) -> Answer:
+    wanted = worker.feed.checkpoint.snapshot
+    if worker.strange is None and wanted is not None and wanted.signal_id == signal.id:
+        return Answer(None)  # an earlier process accepted it, and ended before it could note the signal as answered
     if worker.strange is None or signal.hash != worker.strange.mark:
         return _refused(message(OracleMessage.ACCEPT_REFUSED, source=worker.feed.name, hash=signal.hash))
-    worker.accept()
-    loaded = worker.feed.checkpoint.loaded
-    worker.snapshots.begin(SNAPSHOT if loaded else FIRST_LOAD, signal.id)
+    worker.accept(signal.id)
     return Answer(None)
 
 

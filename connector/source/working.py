@@ -12,15 +12,15 @@ from connector.runtime.telemetry import Count, Gauge, Log
 from connector.source.budget import Budget
 from connector.source.confirming import SecondLook
 from connector.source.feed import ClockFellBack, Feed
-from connector.source.identity import Found, strangeness
+from connector.source.identity import Found, learned, strangeness
 from connector.source.marks import SnapshotMarks
 from connector.source.polling import Hint, follow_up
 from connector.source.publisher import Batch
 from connector.source.settings import followed
 from connector.source.signals import Answer, answer
 from connector.source.signals_topic import SignalsTopic
-from connector.source.snapshotting import Snapshots
-from schemas.records import Signal
+from connector.source.snapshotting import FIRST_LOAD, SNAPSHOT, Snapshots
+from schemas.records import Signal, SnapshotProgress
 
 _log = Log("source")
 _FIRST_PAUSE_S = 1.0
@@ -146,25 +146,33 @@ class Worker:
         elif self.strange is not None:
             self.problem = None  # it is what it was again
         self.strange = found if reasons else None
-        if feed.checkpoint.database is None and not reasons:
-            feed.save(replace(feed.checkpoint, database=found.database))
+        known = learned(feed.checkpoint.database, found.database)
+        if known != feed.checkpoint.database and not reasons:
+            feed.save(replace(feed.checkpoint, database=known))
         if alerts := feed.alert(_IDENTITY, code.code, parameters, raised=bool(reasons)):
             feed.publish(Batch(alerts=alerts))
         self._check_at = feed.clock.monotonic() + _CHECK_EVERY_S
         self._measure()
 
-    def accept(self) -> None:
-        """Go on with what the source is now; a snapshot then finds what that changes."""
+    def accept(self, signal_id: str) -> None:
+        """Go on with what the source is now; a snapshot then finds what that changes.
+
+        Where polling stood says nothing of another database, or of one whose clock is behind, so it begins anew. What
+        lies before is the snapshot's, which is wanted from the same record on.
+        """
         feed, found = self.feed, self.strange
         assert found is not None
-        feed.publish(
-            Batch(
-                checkpoint=replace(
-                    feed.checkpoint, fingerprint=found.fingerprint, database=found.database, database_time=found.now
-                ),
-                alerts=feed.alert(_IDENTITY, OracleMessage.BLOCKED.code, {}, raised=False),
-            )
+        kind = SNAPSHOT if feed.checkpoint.loaded else FIRST_LOAD
+        accepted = replace(
+            feed.checkpoint,
+            fingerprint=found.fingerprint,
+            database=found.database,
+            database_time=found.now,
+            hints=(),
+            snapshot=SnapshotProgress(signal_id, kind, found.now, rows=0, differences=0),
         )
+        cleared = feed.alert(_IDENTITY, OracleMessage.BLOCKED.code, {}, raised=False)
+        feed.publish(Batch(checkpoint=accepted, alerts=cleared))
         self.strange = self.problem = None
         for hint in self._hints:
             hint.drop()
