@@ -10,6 +10,7 @@ from typing import TypeVar
 from tests.standins.oracle.accounts import Account, Accounts
 from tests.standins.oracle.datatypes import OraType
 from tests.standins.oracle.errors import OraError
+from tests.standins.oracle.sequences import Numbers
 
 SYS = "SYS"
 PUBLIC = "PUBLIC"
@@ -78,29 +79,52 @@ class Table(SchemaObject):
         return [c for c in self.constraints if c.kind in "PU"]
 
 
+@dataclass(frozen=True, order=True, slots=True)
+class Reference:
+    """Something that a query names directly."""
+
+    owner: str
+    name: str
+    link: str = ""
+    """Database link, if it is somewhere else."""
+
+
 @dataclass(slots=True)
 class View(SchemaObject):
     text: str = ""
     columns: list[TableColumn] = field(default_factory=list)
-    reads: list[tuple[str, str]] = field(default_factory=list)
+    reads: list[Reference] = field(default_factory=list)
     """What its query names directly, for ALL_DEPENDENCIES."""
 
 
 @dataclass(slots=True)
-class Sequence(SchemaObject):
-    increment: int = 1
-    cache: int = 20
-    ordered: bool = False
-    start: int = 1
+class MaterializedView(Table):
+    """A table whose rows are those that a query had when it was last refreshed."""
 
-    @property
-    def stored(self) -> str:
-        return f"{self.owner}.{self.name}"
+    text: str = ""
+    reads: list[Reference] = field(default_factory=list)
+    method: str = "FORCE"
+    refreshed: dt.datetime | None = None
+
+
+@dataclass(slots=True)
+class Link(SchemaObject):
+    """A database link. Every link leads back to this database, as its user."""
+
+    user: str = ""
+    host: str = ""
+
+
+@dataclass(slots=True)
+class Sequence(SchemaObject):
+    numbers: Numbers = field(default_factory=Numbers)
 
 
 @dataclass(slots=True)
 class Synonym(SchemaObject):
     target: tuple[str, str] = ("", "")
+    link: str = ""
+    """Database link, for a synonym of something remote."""
 
 
 @dataclass(slots=True)
@@ -131,6 +155,9 @@ class Catalog:
     accounts: Accounts = field(default_factory=Accounts)
     objects: dict[tuple[str, str], SchemaObject] = field(default_factory=dict)
     indexes: dict[tuple[str, str], Index] = field(default_factory=dict)
+    links: dict[tuple[str, str], Link] = field(default_factory=dict)
+    policies: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(owner, table or view) to the condition that a security policy adds for everybody but SYS."""
     roles: set[str] = field(default_factory=lambda: set(ROLES))
     object_grants: set[Privilege] = field(default_factory=set)
     system_grants: set[tuple[str, str]] = field(default_factory=set)
@@ -150,36 +177,61 @@ class Catalog:
 
     def remove(self, thing: SchemaObject) -> None:
         del self._space(thing)[thing.key]
-        if not isinstance(thing, Index):
+        if not isinstance(thing, Index | Link):
             self.object_grants = {p for p in self.object_grants if p.on != thing.key}
             for index in [i for i in self.indexes.values() if i.table == thing.key]:
                 del self.indexes[index.key]
         self.touch()
 
     def _space(self, thing: SchemaObject) -> dict[tuple[str, str], SchemaObject]:
+        if isinstance(thing, Link):
+            return self.links  # type: ignore[return-value]
         return self.indexes if isinstance(thing, Index) else self.objects  # type: ignore[return-value]
 
     def touch(self) -> None:
         self.version += 1
+
+    def protect(self, owner: str, name: str, condition: str) -> None:
+        """A row-level security policy on a table or view: only rows with this condition are shown. Empty: none."""
+        self.policies = {key: text for key, text in self.policies.items() if key != (owner, name)}
+        if condition:
+            self.policies[owner, name] = condition
+        self.touch()
 
     def of_kind(self, kind: type[O]) -> Iterator[O]:
         for key in sorted(self.objects):
             if isinstance(thing := self.objects[key], kind):
                 yield thing
 
+    def sequence(self, number: int) -> Sequence:
+        """A sequence by its object number."""
+        for thing in list(self.objects.values()):
+            if thing.id == number and isinstance(thing, Sequence):
+                return thing
+        raise OraError(2289, "sequence does not exist")
+
     # --- names --------------------------------------------------------------------------
 
     def lookup(self, name: tuple[str, ...], schema: str) -> SchemaObject | None:
-        """The object a name means in a schema, by way of synonyms."""
-        if len(name) == 1:
-            found = self.objects.get((schema, name[0])) or self.objects.get((PUBLIC, name[0]))
-        else:
-            found = self.objects.get((name[-2], name[-1]))
+        """The object a name means in a schema, by way of synonyms; a synonym only if it is for something remote."""
+        found = self.named(name, schema)
         for _ in range(10):
-            if not isinstance(found, Synonym):
+            if not isinstance(found, Synonym) or found.link:
                 return found
             found = self.objects.get(found.target)
         raise OraError(1775, "looping chain of synonyms")
+
+    def named(self, name: tuple[str, ...], schema: str) -> SchemaObject | None:
+        """What bears the name itself: perhaps a synonym."""
+        if len(name) == 1:
+            return self.objects.get((schema, name[0])) or self.objects.get((PUBLIC, name[0]))
+        return self.objects.get((name[-2], name[-1]))
+
+    def link(self, name: str, user: str) -> Link:
+        """A database link of the user's, or a public one."""
+        if found := self.links.get((user, name)) or self.links.get((PUBLIC, name)):
+            return found
+        raise OraError(2019, "connection description for remote database not found")
 
     def table(self, name: tuple[str, ...], schema: str) -> Table:
         found = self.lookup(name, schema)

@@ -12,6 +12,9 @@
 | POST /accounts {"name", "locked", "expired", "password"} | change an account |
 | POST /settings {"lock_timeout", "undo_floor", "system_zone"} | change how the database behaves |
 | POST /identity {"name", "unique_name", "role", ...} | change what the database says it is |
+| POST /refresh {"owner", "name"} | refresh a materialised view |
+| POST /policy {"owner", "name", "condition"} | hide a table's or view's other rows from all but SYS; no condition: none |
+| POST /instances {"number", "ahead": s} | one more instance of the cluster; answers with its DSN |
 | POST /script {"sql", "user"} | run statements, then commit |
 | POST /reset | set the counts to zero |
 
@@ -58,6 +61,15 @@ class Control:
             ("POST", "/accounts"): self._account,
             ("POST", "/settings"): lambda body: self._change(standin.database.settings, body),
             ("POST", "/identity"): lambda body: self._change(standin.database.identity, body),
+            ("POST", "/refresh"): lambda body: standin.database.refresh(body["owner"].upper(), body["name"].upper()),
+            ("POST", "/policy"): lambda body: standin.database.catalog.protect(
+                body["owner"].upper(), body["name"].upper(), body.get("condition", "")
+            ),
+            ("POST", "/instances"): lambda body: {
+                "dsn": standin.add_instance(
+                    int(body["number"]), ahead=dt.timedelta(seconds=float(body.get("ahead", 0)))
+                )
+            },
             ("POST", "/script"): lambda body: standin.database.run_script(body["sql"], body.get("user", "SYS").upper()),
             ("POST", "/reset"): lambda _: standin.activity.reset(),
         }

@@ -13,11 +13,13 @@ import duckdb
 
 from tests.standins.oracle import dictionary
 from tests.standins.oracle.accounts import Account
-from tests.standins.oracle.catalog import SYS, Catalog, Sequence
+from tests.standins.oracle.catalog import SYS, Catalog, MaterializedView, Sequence
 from tests.standins.oracle.clock import Clock
+from tests.standins.oracle.cluster import Instance
 from tests.standins.oracle.compiler.context import View
 from tests.standins.oracle.compiler.macros import MACROS
 from tests.standins.oracle.compiler.translation import Translated
+from tests.standins.oracle.definitions import Definitions
 from tests.standins.oracle.errors import OraError
 from tests.standins.oracle.mvcc import Ledger, Snapshot, Transaction
 from tests.standins.oracle.script import statements
@@ -45,9 +47,6 @@ class Identity:
     open_mode: str = "READ WRITE"
     container: str = "FREEPDB1"
     service_name: str = "FREEPDB1"
-    instance_name: str = "stub"
-    instance_number: int = 1
-    host: str = "localhost"
     version: str = "19.21.0.0.0"
     dbid: int = 1_234_567_890
 
@@ -88,6 +87,8 @@ class Database:
         self.ledger = Ledger(start_scn)
         self.writing = threading.RLock()
         """Held while row versions or definitions change: one writer at a time."""
+        self.instances = {1: Instance(1, "stub")}
+        """The cluster's, by number; `add_instance` makes more."""
         self.sessions: dict[int, EngineSession] = {}
         self.translations: dict[object, Translated] = {}
         self._numbers = count(1_000_001)  # sessions that come in-process, without a connection
@@ -103,11 +104,18 @@ class Database:
         self.catalog.add_account(Account(name, password, dba=dba))
         self.catalog.system_grants.add((name, "CREATE SESSION"))
 
-    def session(self, user: str, number: int | None = None) -> EngineSession:
-        """A session of a user, as if logged on."""
+    def add_instance(self, number: int, name: str = "", *, ahead: dt.timedelta = dt.timedelta()) -> Instance:
+        """One more instance of the cluster, its host's clock so far ahead of the first one's."""
+        name = name or f"{self.instances[1].name}{number}"
+        self.instances[number] = Instance(number, name, f"{name}-host", ahead)
+        return self.instances[number]
+
+    def session(self, user: str, number: int | None = None, instance: str = "") -> EngineSession:
+        """A session of a user, as if logged on, in the instance of a name (default: the first)."""
         from tests.standins.oracle.engine import EngineSession
 
-        session = EngineSession(self, user, next(self._numbers) if number is None else number)
+        place = next((i for i in self.instances.values() if i.name.upper() == instance.upper()), self.instances[1])
+        session = EngineSession(self, user, next(self._numbers) if number is None else number, place)
         self.sessions[session.number] = session
         return session
 
@@ -125,6 +133,16 @@ class Database:
         finally:
             session.close()
 
+    def refresh(self, owner: str, name: str) -> None:
+        """Refresh a materialised view, as its job would."""
+        view = self.catalog.objects[owner, name]
+        assert isinstance(view, MaterializedView)
+        session = self.session(owner)
+        try:
+            Definitions(session).refresh(view)
+        finally:
+            session.close()
+
     def close(self) -> None:
         for session in list(self.sessions.values()):
             session.close()
@@ -133,18 +151,20 @@ class Database:
 
     # --- time -----------------------------------------------------------------------------
 
-    def now(self) -> dt.datetime:
-        """The present instant in UTC, without zone."""
-        return self.clock.now().replace(tzinfo=None)
+    def now(self, instance: Instance | None = None) -> dt.datetime:
+        """The present instant in UTC, without zone, as an instance's host (default: the first's) has it."""
+        return self.clock.now().replace(tzinfo=None) + (instance or self.instances[1]).ahead
 
-    def system_time(self) -> dt.datetime:
-        """The wall clock of the server's operating system."""
-        return self.clock.now().astimezone(ZoneInfo(self.settings.system_zone)).replace(tzinfo=None)
+    def system_time(self, instance: Instance | None = None) -> dt.datetime:
+        """The wall clock of an instance's host."""
+        utc = self.now(instance).replace(tzinfo=dt.UTC)
+        return utc.astimezone(ZoneInfo(self.settings.system_zone)).replace(tzinfo=None)
 
     # --- transactions -----------------------------------------------------------------------
 
     def begin(self, session: EngineSession) -> Transaction:
-        return self.ledger.begin(session.number, session.user, self.system_time().replace(microsecond=0))
+        started = self.system_time(session.instance).replace(microsecond=0)
+        return self.ledger.begin(session.number, session.user, started, session.instance.number)
 
     def commit(self, transaction: Transaction) -> None:
         with self.ledger.changed:
@@ -160,20 +180,14 @@ class Database:
 
     # --- statements ---------------------------------------------------------------------------
 
-    def dictionary_view(self, name: str, user: str) -> View | None:
-        """A dictionary or V$ view as the user sees it now."""
-        return dictionary.view(self, name, user)
+    def dictionary_view(self, name: str, user: str, instance: Instance | None = None) -> View | None:
+        """A dictionary or V$ view as the user sees it now, in an instance (default: the first)."""
+        return dictionary.view(self, name, user, instance or self.instances[1])
 
-    def last_number(self, sequence: Sequence) -> int:
-        """LAST_NUMBER of the dictionary: the first value not yet in a cache."""
-        with self.duck.cursor() as duck:
-            found = duck.execute(
-                "SELECT last_value FROM duckdb_sequences() WHERE sequence_name = ?", [sequence.stored]
-            ).fetchone()
-        if not found or found[0] is None:
-            return sequence.start
-        step = sequence.increment * max(sequence.cache, 1)
-        return int(sequence.start + ((found[0] - sequence.start) // step + 1) * step)
+    def forget_numbers(self, instance: int | None = None) -> None:
+        """Lose the sequence numbers cached by an instance (default: by all), as its crash would."""
+        for sequence in self.catalog.of_kind(Sequence):
+            sequence.numbers.forget(instance)
 
     def remember(self, key: object, translated: Translated) -> None:
         """Keep a translation for the next execution of the same text."""

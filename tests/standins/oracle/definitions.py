@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.standins.oracle.catalog import (
     PUBLIC,
     Constraint,
     Index,
+    Link,
+    MaterializedView,
     SchemaObject,
     Sequence,
     Synonym,
@@ -14,12 +18,11 @@ from tests.standins.oracle.catalog import (
     View,
 )
 from tests.standins.oracle.compiler.changes import Changes
-from tests.standins.oracle.compiler.typed import quoted
 from tests.standins.oracle.errors import OraError
 from tests.standins.oracle.sql import commands as c
 from tests.standins.oracle.sql import tree
 from tests.standins.oracle.sql.statements import parse
-from tests.standins.oracle.tabledefinitions import TableDefinitions, storable
+from tests.standins.oracle.tabledefinitions import TableDefinitions, columns_of, set_options, storable
 
 _KINDS: dict[str, type[SchemaObject]] = {
     "TABLE": Table,
@@ -27,8 +30,12 @@ _KINDS: dict[str, type[SchemaObject]] = {
     "SEQUENCE": Sequence,
     "SYNONYM": Synonym,
     "INDEX": Index,
+    "MATERIALIZED VIEW": MaterializedView,
+    "DATABASE LINK": Link,
 }
 _MISSING = {"SEQUENCE": (2289, "sequence does not exist"), "INDEX": (1418, "specified index does not exist")}
+_MISSING["MATERIALIZED VIEW"] = (12003, "materialized view does not exist")
+_MISSING["DATABASE LINK"] = (2024, "database link not found")
 _MISSING["SYNONYM"] = (1434, "private synonym to be dropped does not exist")
 
 
@@ -47,6 +54,11 @@ class Definitions(TableDefinitions):
                 self._create_index(command)
             case c.CreateSynonym():
                 self._create_synonym(command)
+            case c.CreateMaterializedView():
+                self._create_materialized_view(command)
+            case c.CreateLink():
+                owner = PUBLIC if command.public else self._place((command.name,), "DATABASE LINK")[0]
+                self.catalog.put(Link(**self._born(owner, command.name), user=command.user, host=command.host))  # type: ignore[arg-type]
             case c.AlterTable():
                 self._alter(command)
             case c.Drop():
@@ -84,6 +96,29 @@ class Definitions(TableDefinitions):
             del self.catalog.objects[old.key]
         self.catalog.put(view)
 
+    def _create_materialized_view(self, command: c.CreateMaterializedView) -> None:
+        owner, name = self._place(command.name, "MATERIALIZED VIEW")
+        parsed = parse(command.text)
+        assert isinstance(parsed, tree.Query)
+        context = self._context()
+        context.user = context.schema = owner
+        sql, outputs = Changes(context).block(parsed, None)
+        view = MaterializedView(**self._born(owner, name), text=command.text, method=command.method)  # type: ignore[arg-type]
+        view.columns = columns_of(outputs)
+        for column, wanted in zip(view.columns, command.columns, strict=False):
+            column.name = wanted
+        view.reads = sorted(context.reads)
+        self.put_table(view, sql if command.filled else "")
+        view.refreshed = view.created if command.filled else None
+
+    def refresh(self, view: MaterializedView) -> None:
+        """Make its rows anew, in one transaction (DBMS_MVIEW.REFRESH, which is atomic unless told otherwise)."""
+        self.session.refreshing = True
+        self.session.execute(f"DELETE FROM {view.full_name}", [[]])
+        self.session.execute(f"INSERT INTO {view.full_name} {view.text}", [[]])
+        self.session.commit()
+        view.refreshed = self.database.system_time().replace(microsecond=0)
+
     def _sequence(self, command: c.CreateSequence) -> None:
         if not command.alter:
             owner, name = self._place(command.name, "SEQUENCE")
@@ -92,10 +127,12 @@ class Definitions(TableDefinitions):
         found = self.catalog.lookup(command.name, self.session.schema)
         if not isinstance(found, Sequence):
             raise OraError(2289, "sequence does not exist")
-        if "cache" in command.options:
-            found.cache = command.options["cache"]
-        if "start" in command.options or "increment" in command.options:
-            raise OraError(3001, "unimplemented feature: ALTER SEQUENCE of start or increment")
+        if "start" in command.options and "restart" not in command.options:
+            raise OraError(2283, "cannot alter starting sequence number")
+        set_options(found.numbers, command.options)
+        if "restart" in command.options:
+            numbers = found.numbers
+            found.numbers.restart(command.options.get("start", numbers.low if numbers.increment > 0 else numbers.high))
         self.catalog.touch()
 
     def _create_index(self, command: c.CreateIndex) -> None:
@@ -121,8 +158,10 @@ class Definitions(TableDefinitions):
         old = self.catalog.objects.get((owner, last))
         if old and command.replace and isinstance(old, Synonym):
             del self.catalog.objects[old.key]
-        target = command.target if len(command.target) > 1 else (self.session.schema, command.target[0])
-        self.catalog.put(Synonym(**self._born(owner, last), target=(target[-2], target[-1])))  # type: ignore[arg-type]
+        here = "" if command.link else self.session.schema
+        target = command.target if len(command.target) > 1 else (here, command.target[0])
+        synonym = Synonym(**self._born(owner, last), target=(target[-2], target[-1]), link=command.link)  # type: ignore[arg-type]
+        self.catalog.put(synonym)
 
     def _drop(self, command: c.Drop) -> None:
         if command.kind == "ROLE":
@@ -131,9 +170,15 @@ class Definitions(TableDefinitions):
             return
         owner = PUBLIC if command.public else command.name[0] if len(command.name) > 1 else self.session.schema
         key = (owner, command.name[-1])
-        found = self.catalog.indexes.get(key) if command.kind == "INDEX" else self.catalog.objects.get(key)
+        spaces: dict[str, dict[tuple[str, str], Any]] = {
+            "INDEX": self.catalog.indexes,
+            "DATABASE LINK": self.catalog.links,
+        }
+        found = spaces.get(command.kind, self.catalog.objects).get(key)
         if found is None or not isinstance(found, _KINDS[command.kind]):
             raise OraError(*_MISSING.get(command.kind, (942, "table or view does not exist")))
+        if isinstance(found, MaterializedView) and command.kind == "TABLE":
+            raise OraError(12083, f'must use DROP MATERIALIZED VIEW to drop "{key[0]}"."{key[1]}"')
         if isinstance(found, Table):
             self._own_table(key, "DROP")
         elif owner != self.session.user and not self.catalog.has_system(self.session.user, f"DROP ANY {command.kind}"):
@@ -148,7 +193,7 @@ class Definitions(TableDefinitions):
                 if column.identity:
                     self.remove(column.identity)
         elif isinstance(thing, Sequence):
-            self.duck.execute(f"DROP SEQUENCE {quoted(thing.stored)}")
+            self.duck.execute(f'DROP SEQUENCE "X$S{thing.id}"')
         elif isinstance(thing, Index) and thing.table in self.catalog.objects:
             table = self.catalog.table(thing.table, thing.table[0])
             table.constraints = [k for k in table.constraints if (k.name, k.text) != (thing.name, "INDEX")]

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from tests.standins.oracle import datatypes as dt
 from tests.standins.oracle import dictionary_objects as objects
+from tests.standins.oracle import dictionary_references as references
 from tests.standins.oracle import dictionary_system as system
 from tests.standins.oracle.catalog import SYS
 from tests.standins.oracle.compiler.context import View
 
 if TYPE_CHECKING:
+    from tests.standins.oracle.cluster import Instance
     from tests.standins.oracle.database import Database
     from tests.standins.oracle.datatypes import OraType
 
 Rows = list[dict[str, Any]]
-Columns = str  # "NAME NAME# NAME@": text, # number, @ date
+Columns = str  # "NAME NAME# NAME@ NAME%": text, # number, @ date, % RAW
 
 # Views with a family: ALL_ shows what the user may see, USER_ what it owns, DBA_ everything.
 _FAMILIES: dict[str, tuple[Columns, Callable[[Database], Rows]]] = {
@@ -25,8 +27,8 @@ _FAMILIES: dict[str, tuple[Columns, Callable[[Database], Rows]]] = {
     "TAB_COLUMNS": (objects.TAB_COLUMNS, objects.tab_columns),
     "TAB_COLS": (objects.TAB_COLUMNS, objects.tab_columns),
     "VIEWS": (objects.VIEWS, objects.views),
-    "MVIEWS": (objects.MVIEWS, objects.nothing),
-    "DB_LINKS": (objects.DB_LINKS, objects.nothing),
+    "MVIEWS": (references.MVIEWS, references.materialized_views),
+    "DB_LINKS": (references.DB_LINKS, references.links),
     "INDEXES": (objects.INDEXES, objects.indexes),
     "IND_COLUMNS": (objects.IND_COLUMNS, objects.index_columns),
     "IND_EXPRESSIONS": (objects.IND_EXPRESSIONS, objects.index_expressions),
@@ -34,7 +36,7 @@ _FAMILIES: dict[str, tuple[Columns, Callable[[Database], Rows]]] = {
     "SYNONYMS": (objects.SYNONYMS, objects.synonyms),
     "CONSTRAINTS": (objects.CONSTRAINTS, objects.constraints),
     "CONS_COLUMNS": (objects.CONS_COLUMNS, objects.constraint_columns),
-    "DEPENDENCIES": (objects.DEPENDENCIES, objects.dependencies),
+    "DEPENDENCIES": (references.DEPENDENCIES, references.dependencies),
 }
 _OWN: dict[str, tuple[Columns, Callable[[Database, str], Rows]]] = {
     "ALL_USERS": (system.USERS, system.users),
@@ -81,15 +83,18 @@ _PUBLIC = frozenset(
 )
 
 
-def view(database: Database, name: str, user: str) -> View | None:
-    """The view as the user sees it; None if there is none, or none for them (ORA-00942)."""
+def view(database: Database, name: str, user: str, instance: Instance) -> View | None:
+    """The view as the user sees it in an instance; None if there is none, or none for them (ORA-00942)."""
     # V$X is a synonym for SYS.V_$X, and that is what one grants.
     name = name.replace("V_$", "V$", 1) if name.startswith(("V_$", "GV_$")) else name
     if found := _OWN.get(name):
         if not _may_read(database, name, user):
             return None
         columns, own = found
-        return View(_typed(columns), own(database, user))
+        rows = own(database, user)
+        if name.startswith("V$"):  # a GV$ view queries all instances, its V$ view only the session's own
+            rows = [row for row in rows if row.get("INST_ID", instance.number) == instance.number]
+        return View(_typed(columns), rows)
     prefix, _, suffix = name.partition("_")
     if prefix not in ("ALL", "USER", "DBA") or suffix not in _FAMILIES:
         return None
@@ -101,11 +106,16 @@ def view(database: Database, name: str, user: str) -> View | None:
     if prefix == "USER":
         rows = [row for row in rows if row[owner] == user]
     elif prefix == "ALL":
-        rows = [row for row in rows if database.catalog.sees(user, row["X$ON"])]
+        rows = [row for row in rows if _sees(database, user, row["X$ON"])]
     typed = _typed(columns)
     if prefix == "USER":
         typed.pop(owner, None)
     return View(typed, rows)
+
+
+def _sees(database: Database, user: str, on: objects.Decider) -> bool:
+    """Whether the user sees any of the objects that decide; None: everybody does."""
+    return on is None or any(database.catalog.sees(user, key) for key in ([on] if isinstance(on, tuple) else on))
 
 
 def _may_read(database: Database, name: str, user: str) -> bool:
@@ -116,6 +126,6 @@ def _may_read(database: Database, name: str, user: str) -> bool:
 
 
 def _typed(columns: Columns) -> dict[str, OraType]:
-    kinds = {"#": dt.ANY_NUMBER, "@": dt.A_DATE}
+    kinds = {"#": dt.ANY_NUMBER, "@": dt.A_DATE, "%": dt.OraType(dt.RAW, size=8)}
     text = dt.OraType(dt.VARCHAR, size=4000, chars=4000)
     return {name[:-1] if name[-1] in kinds else name: kinds.get(name[-1], text) for name in columns.split()}

@@ -1,17 +1,29 @@
-"""Rows of the dictionary views about schema objects. X$ON: the object that decides who sees a row."""
+"""Rows of the dictionary views about schema objects. X$ON: what decides who sees a row."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from tests.standins.oracle import datatypes as dt
-from tests.standins.oracle.catalog import Index, SchemaObject, Sequence, Synonym, Table, View
+from tests.standins.oracle.catalog import (
+    PUBLIC,
+    Index,
+    Link,
+    MaterializedView,
+    SchemaObject,
+    Sequence,
+    Synonym,
+    Table,
+    View,
+)
 from tests.standins.oracle.datatypes import PLAIN_NUMBER
 
 if TYPE_CHECKING:
     from tests.standins.oracle.database import Database
 
 Rows = list[dict[str, Any]]
+Decider = tuple[str, str] | list[tuple[str, str]] | None
+"""An object that one must be allowed to use, several of which one will do, or nothing: everybody sees it."""
 
 OBJECTS = (
     "OWNER OBJECT_NAME SUBOBJECT_NAME OBJECT_ID# DATA_OBJECT_ID# OBJECT_TYPE CREATED@ LAST_DDL_TIME@ TIMESTAMP STATUS"
@@ -22,8 +34,6 @@ TAB_COLUMNS = (
     "CHAR_LENGTH# CHAR_USED HIDDEN_COLUMN VIRTUAL_COLUMN"
 )
 VIEWS = "OWNER VIEW_NAME TEXT_LENGTH# TEXT TEXT_VC READ_ONLY"
-MVIEWS = "OWNER MVIEW_NAME REFRESH_MODE LAST_REFRESH_DATE@ STALENESS"
-DB_LINKS = "OWNER DB_LINK USERNAME HOST CREATED@"
 INDEXES = "OWNER INDEX_NAME INDEX_TYPE TABLE_OWNER TABLE_NAME TABLE_TYPE UNIQUENESS STATUS VISIBILITY"
 IND_COLUMNS = (
     "INDEX_OWNER INDEX_NAME TABLE_OWNER TABLE_NAME COLUMN_NAME COLUMN_POSITION# COLUMN_LENGTH# CHAR_LENGTH# DESCEND"
@@ -35,41 +45,40 @@ SEQUENCES = (
 SYNONYMS = "OWNER SYNONYM_NAME TABLE_OWNER TABLE_NAME DB_LINK"
 CONSTRAINTS = "OWNER CONSTRAINT_NAME CONSTRAINT_TYPE TABLE_NAME R_OWNER R_CONSTRAINT_NAME STATUS INDEX_NAME"
 CONS_COLUMNS = "OWNER CONSTRAINT_NAME TABLE_NAME COLUMN_NAME POSITION#"
-DEPENDENCIES = "OWNER NAME TYPE REFERENCED_OWNER REFERENCED_NAME REFERENCED_TYPE REFERENCED_LINK_NAME DEPENDENCY_TYPE"
-_TYPES: dict[type[SchemaObject], str] = {
+TYPES: dict[type[SchemaObject], str] = {
     Table: "TABLE",
     View: "VIEW",
     Sequence: "SEQUENCE",
     Synonym: "SYNONYM",
     Index: "INDEX",
+    MaterializedView: "MATERIALIZED VIEW",
+    Link: "DATABASE LINK",
 }
 
 
-def nothing(_: Database) -> Rows:
-    """No such objects here."""
-    return []
-
-
-def _sorted(database: Database) -> list[SchemaObject]:
+def in_order(database: Database) -> list[SchemaObject]:
     return [thing for _, thing in sorted(database.catalog.objects.items())]
 
 
 def objects(database: Database) -> Rows:
-    indexes: list[SchemaObject] = list(database.catalog.indexes.values())
+    others: list[SchemaObject] = [*database.catalog.indexes.values(), *database.catalog.links.values()]
+    found = [(thing, TYPES[type(thing)]) for thing in in_order(database) + others]
+    # A materialised view is two objects of one name: itself and the table with its rows.
+    found += [(view, "TABLE") for view in database.catalog.of_kind(MaterializedView)]
     return [
         {
             "OWNER": thing.owner,
             "OBJECT_NAME": thing.name,
             "OBJECT_ID": thing.id,
-            "DATA_OBJECT_ID": thing.id if isinstance(thing, Table | Index) else None,
-            "OBJECT_TYPE": _TYPES[type(thing)],
+            "DATA_OBJECT_ID": thing.id if kind in ("TABLE", "INDEX") else None,
+            "OBJECT_TYPE": kind,
             "CREATED": thing.created,
             "LAST_DDL_TIME": thing.changed,
             "TIMESTAMP": f"{thing.changed:%Y-%m-%d:%H:%M:%S}",
             "STATUS": "VALID",
             "X$ON": thing.table if isinstance(thing, Index) else thing.key,
         }
-        for thing in _sorted(database) + indexes
+        for thing, kind in found
     ]
 
 
@@ -92,7 +101,7 @@ def tables(database: Database) -> Rows:
 
 def tab_columns(database: Database) -> Rows:
     out: Rows = []
-    for thing in _sorted(database):
+    for thing in in_order(database):
         if not isinstance(thing, Table | View):
             continue
         for position, column in enumerate(thing.columns, 1):
@@ -196,13 +205,13 @@ def sequences(database: Database) -> Rows:
         {
             "SEQUENCE_OWNER": s.owner,
             "SEQUENCE_NAME": s.name,
-            "MIN_VALUE": min(s.start, 1),
-            "MAX_VALUE": 10**27,
-            "INCREMENT_BY": s.increment,
-            "CYCLE_FLAG": "N",
-            "ORDER_FLAG": "Y" if s.ordered else "N",
-            "CACHE_SIZE": s.cache,
-            "LAST_NUMBER": database.last_number(s),
+            "MIN_VALUE": s.numbers.low,
+            "MAX_VALUE": s.numbers.high,
+            "INCREMENT_BY": s.numbers.increment,
+            "CYCLE_FLAG": "Y" if s.numbers.cycle else "N",
+            "ORDER_FLAG": "Y" if s.numbers.ordered else "N",
+            "CACHE_SIZE": s.numbers.cache,
+            "LAST_NUMBER": s.numbers.on_disk,
             "X$ON": s.key,
         }
         for s in database.catalog.of_kind(Sequence)
@@ -214,10 +223,10 @@ def synonyms(database: Database) -> Rows:
         {
             "OWNER": s.owner,
             "SYNONYM_NAME": s.name,
-            "TABLE_OWNER": s.target[0],
+            "TABLE_OWNER": s.target[0] or None,
             "TABLE_NAME": s.target[1],
-            "DB_LINK": None,
-            "X$ON": s.target,
+            "DB_LINK": s.link or None,
+            "X$ON": None if s.owner == PUBLIC else [s.key, s.target],
         }
         for s in database.catalog.of_kind(Synonym)
     ]
@@ -259,25 +268,4 @@ def constraint_columns(database: Database) -> Rows:
                         "X$ON": t.key,
                     }
                 )
-    return out
-
-
-def dependencies(database: Database) -> Rows:
-    out: Rows = []
-    for v in database.catalog.of_kind(View):
-        for owner, name in v.reads:
-            read = database.catalog.objects.get((owner, name))
-            out.append(
-                {
-                    "OWNER": v.owner,
-                    "NAME": v.name,
-                    "TYPE": "VIEW",
-                    "REFERENCED_OWNER": owner,
-                    "REFERENCED_NAME": name,
-                    "REFERENCED_TYPE": _TYPES[type(read)] if read else "NON-EXISTENT",
-                    "REFERENCED_LINK_NAME": None,
-                    "DEPENDENCY_TYPE": "HARD",
-                    "X$ON": v.key,
-                }
-            )
     return out

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 from tests.standins.oracle.catalog import SYS, Privilege
+from tests.standins.oracle.cluster import PRIMARY
 
 if TYPE_CHECKING:
     from tests.standins.oracle.database import Database
+    from tests.standins.oracle.mvcc import Transaction
 
 Rows = list[dict[str, Any]]
 
@@ -16,8 +19,8 @@ TAB_PRIVS = "GRANTOR GRANTEE OWNER TABLE_SCHEMA TABLE_NAME PRIVILEGE GRANTABLE T
 SYS_PRIVS = "USERNAME PRIVILEGE ADMIN_OPTION"
 ROLE_PRIVS = "USERNAME GRANTED_ROLE ADMIN_OPTION DEFAULT_ROLE"
 TRANSACTION = (
-    "ADDR XIDUSN# XIDSLOT# XIDSQN# STATUS START_TIME START_DATE@ START_SCN# START_SCNB# START_SCNW# SES_ADDR "
-    "USED_UBLK# USED_UREC# RECURSIVE NOUNDO CON_ID#"
+    "ADDR% XIDUSN# XIDSLOT# XIDSQN# STATUS START_TIME START_DATE@ START_SCN# START_SCNB# START_SCNW# SES_ADDR% "
+    "USED_UBLK# USED_UREC# RECURSIVE NOUNDO XID% CON_ID#"
 )
 DATABASE = (
     "DBID# NAME DB_UNIQUE_NAME CREATED@ LOG_MODE OPEN_MODE DATABASE_ROLE CURRENT_SCN# SUPPLEMENTAL_LOG_DATA_MIN "
@@ -28,13 +31,18 @@ INSTANCE = (
     "THREAD## LOGINS INSTANCE_ROLE"
 )
 SESSION = (
-    "SADDR SID# SERIAL## USERNAME STATUS SCHEMANAME MODULE ACTION CLIENT_IDENTIFIER CLIENT_INFO TADDR LOGON_TIME@ "
+    "SADDR% SID# SERIAL## USERNAME STATUS SCHEMANAME MODULE ACTION CLIENT_IDENTIFIER CLIENT_INFO TADDR LOGON_TIME@ "
     "PROGRAM MACHINE TYPE"
 )
 
 
-def _address(number: int) -> str:
-    return f"{number:016X}"
+def _address(number: int) -> bytes:
+    return number.to_bytes(8, "big")
+
+
+def _xid(transaction: Transaction) -> tuple[int, int, int]:
+    """Undo segment (each instance has its own), slot and sequence number of a transaction."""
+    return transaction.instance * 10 - 9 + transaction.id % 10, transaction.id % 34, transaction.id
 
 
 def users(database: Database, _: str) -> Rows:
@@ -160,14 +168,13 @@ def version(database: Database, _: str) -> Rows:
 
 
 def transactions(database: Database, _: str) -> Rows:
-    """Transactions that have changed or locked something."""
+    """Transactions that have changed or locked something. A standby has none of its primary's."""
     return [
         {
-            "INST_ID": database.identity.instance_number,
+            "INST_ID": t.instance,
             "ADDR": _address(t.id),
-            "XIDUSN": t.id % 10 + 1,
-            "XIDSLOT": t.id % 34,
-            "XIDSQN": t.id,
+            **dict(zip(("XIDUSN", "XIDSLOT", "XIDSQN"), _xid(t), strict=True)),
+            "XID": struct.pack("<HHI", *_xid(t)),
             "STATUS": "ACTIVE",
             "START_TIME": f"{t.started:%m/%d/%y %H:%M:%S}",
             "START_DATE": t.started,
@@ -182,7 +189,7 @@ def transactions(database: Database, _: str) -> Rows:
             "CON_ID": 3,
         }
         for t in database.ledger.transactions()
-        if t.tables
+        if t.tables and database.identity.role == PRIMARY
     ]
 
 
@@ -190,7 +197,7 @@ def database(db: Database, _: str) -> Rows:
     identity = db.identity
     return [
         {
-            "INST_ID": identity.instance_number,
+            "INST_ID": number,
             "DBID": identity.dbid,
             "NAME": identity.name,
             "DB_UNIQUE_NAME": identity.unique_name,
@@ -207,6 +214,7 @@ def database(db: Database, _: str) -> Rows:
             "RESETLOGS_CHANGE#": 1,
             "RESETLOGS_TIME": db.started.replace(tzinfo=None, microsecond=0),
         }
+        for number in db.instances
     ]
 
 
@@ -214,20 +222,21 @@ def instance(db: Database, _: str) -> Rows:
     identity = db.identity
     return [
         {
-            "INST_ID": identity.instance_number,
-            "INSTANCE_NUMBER": identity.instance_number,
-            "INSTANCE_NAME": identity.instance_name,
-            "HOST_NAME": identity.host,
+            "INST_ID": instance.number,
+            "INSTANCE_NUMBER": instance.number,
+            "INSTANCE_NAME": instance.name,
+            "HOST_NAME": instance.host,
             "VERSION": f"{identity.version.split('.')[0]}.0.0.0.0",
             "VERSION_FULL": identity.version,
             "STARTUP_TIME": db.started.replace(tzinfo=None, microsecond=0),
             "STATUS": "OPEN",
             "DATABASE_STATUS": "ACTIVE",
-            "PARALLEL": "NO",
-            "THREAD#": 1,
+            "PARALLEL": "YES" if len(db.instances) > 1 else "NO",
+            "THREAD#": instance.number,
             "LOGINS": "ALLOWED",
             "INSTANCE_ROLE": "PRIMARY_INSTANCE",
         }
+        for instance in db.instances.values()
     ]
 
 
@@ -237,7 +246,7 @@ def sessions(db: Database, _: str) -> Rows:
         named = session.attributes
         out.append(
             {
-                "INST_ID": db.identity.instance_number,
+                "INST_ID": session.instance.number,
                 "SADDR": _address(number),
                 "SID": number,
                 "SERIAL#": 1,
@@ -248,7 +257,7 @@ def sessions(db: Database, _: str) -> Rows:
                 "ACTION": named.get("action"),
                 "CLIENT_IDENTIFIER": named.get("client_identifier"),
                 "CLIENT_INFO": named.get("client_info"),
-                "TADDR": _address(session.transaction.id) if session.transaction else None,
+                "TADDR": _address(session.transaction.id).hex().upper() if session.transaction else None,
                 "LOGON_TIME": session.logged_on_at.replace(microsecond=0),
                 "TYPE": "USER",
             }
@@ -263,6 +272,6 @@ def parameters(db: Database, _: str) -> Rows:
         "undo_retention": "900",
         "open_cursors": "300",
         "compatible": "19.0.0",
-        "cluster_database": "FALSE",
+        "cluster_database": str(len(db.instances) > 1).upper(),
     }
     return [{"NUM": number, "NAME": name, "VALUE": value} for number, (name, value) in enumerate(values.items(), 1)]

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from tests.standins.oracle.catalog import Table
+from tests.standins.oracle.catalog import SYS, Table
+from tests.standins.oracle.cluster import PRIMARY
 from tests.standins.oracle.compiler.context import Context, place
 from tests.standins.oracle.compiler.translation import Translated, translate
-from tests.standins.oracle.compiler.typed import Formats, quoted
+from tests.standins.oracle.compiler.typed import Formats
+from tests.standins.oracle.drawing import drawn
 from tests.standins.oracle.environment import Environment, bind_values, used_values
 from tests.standins.oracle.errors import OraError, engine_error, usual_text
 from tests.standins.oracle.mvcc import Blocked, Snapshot, Transaction
@@ -23,7 +25,9 @@ from tests.standins.oracle.waiting import patiently
 from tests.standins.oracle.writing import Writer, undo
 
 if TYPE_CHECKING:
+    from tests.standins.oracle.cluster import Instance
     from tests.standins.oracle.compiler.changes import Change
+    from tests.standins.oracle.compiler.context import View
     from tests.standins.oracle.database import Database
     from tests.standins.oracle.values import Column
 
@@ -46,8 +50,8 @@ class Result:
 class EngineSession:
     """Calls arrive one at a time; `interrupt` may come from another thread."""
 
-    def __init__(self, database: Database, user: str, number: int) -> None:
-        self.database, self.user, self.number = database, user, number
+    def __init__(self, database: Database, user: str, number: int, instance: Instance) -> None:
+        self.database, self.user, self.number, self.instance = database, user, number, instance
         self.schema = user
         self.formats = Formats()
         self.zone = "+00:00"
@@ -56,9 +60,11 @@ class EngineSession:
         self.fixed: Snapshot | None = None
         """READ ONLY and SERIALIZABLE transactions see one instant."""
         self.read_only = False
+        self.refreshing = False
+        """It refreshes a materialised view."""
         self.currvals: dict[int, int] = {}
-        self.logged_on_at = database.system_time()
-        self._duck = database.duck.cursor()
+        self.logged_on_at = database.system_time(instance)
+        self.duck = database.duck.cursor()
         self._cancelled = threading.Event()
         self._reading: Rows | None = None
         self._open_rows: set[Rows] = set()
@@ -72,7 +78,7 @@ class EngineSession:
     def interrupt(self) -> None:
         """Stop what runs, with ORA-01013."""
         self._cancelled.set()
-        self._duck.interrupt()
+        self.duck.interrupt()
         for rows in list(self._open_rows):
             rows.interrupt()
         with self.database.ledger.changed:
@@ -82,6 +88,11 @@ class EngineSession:
         """ORA-01013 if what runs has been interrupted."""
         if self._cancelled.is_set():
             raise OraError(1013, usual_text(1013))
+
+    def require_writable(self) -> None:
+        """ORA-16000 on a standby. SYS stands for what the primary sends."""
+        if self.database.identity.role != PRIMARY and self.user != SYS:
+            raise OraError(16000, "database or pluggable database open for read-only access")
 
     def resume(self) -> None:
         """Be ready again after an interrupt."""
@@ -94,7 +105,7 @@ class EngineSession:
         self.rollback()
         for rows in list(self._open_rows):
             rows.close()
-        self._duck.close()
+        self.duck.close()
 
     def set_schema(self, schema: str) -> None:
         """ALTER SESSION SET CURRENT_SCHEMA."""
@@ -118,7 +129,7 @@ class EngineSession:
     def _undo(self, transaction: Transaction, ids: list[int]) -> None:
         objects = self.database.catalog.objects
         tables = [t for key in transaction.tables if isinstance(t := objects.get(key), Table)]
-        undo(self._duck, tables, ids)
+        undo(self.duck, tables, ids)
 
     def rollback_to(self, name: str) -> None:
         """ROLLBACK TO SAVEPOINT."""
@@ -133,6 +144,14 @@ class EngineSession:
         if self.transaction is None:
             self.transaction = self.database.begin(self)
         return self.transaction
+
+    def changing(self) -> Transaction:
+        """The open transaction, about to change or lock something: V$TRANSACTION shows it from its first change on."""
+        transaction = self.begun()
+        if not transaction.tables:
+            transaction.started = self.database.system_time(self.instance).replace(microsecond=0)
+            transaction.start_scn = self.database.ledger.scn
+        return transaction
 
     # --- statements -----------------------------------------------------------------------
 
@@ -161,13 +180,16 @@ class EngineSession:
         key = (sql, types, array, self.user, self.schema, self.formats, catalog.version)
         if found := self.database.translations.get(key):
             return found
-        context = Context(
-            catalog, self.user, self.schema, self.formats, self.database.dictionary_view, types, array=array
-        )
+        context = Context(catalog, self.user, self.schema, self.formats, self.dictionary_view, types, array=array)
+        context.refreshing = self.refreshing
         translated = translate(sql, context)
         if translated.cacheable:
             self.database.remember(key, translated)
         return translated
+
+    def dictionary_view(self, name: str, user: str) -> View | None:
+        """A dictionary or V$ view as this session sees it now."""
+        return self.database.dictionary_view(name, user, self.instance)
 
     def _environment(self, row: list[Any], types: tuple[int, ...]) -> dict[str, Any]:
         return Environment(self).values() | bind_values(row, types)
@@ -196,10 +218,10 @@ class EngineSession:
                 if isinstance(table, Table) and table.changed_scn > self.fixed.scn:
                     raise OraError(1466, "unable to read data - table definition has changed")
         for kind, sql in translated.as_of:
-            found = self._duck.execute(sql, used_values(sql, known)).fetchone()
+            found = self.duck.execute(sql, used_values(sql, known)).fetchone()
             scn = found[0] if found else None
             if kind == "TIMESTAMP" and scn is not None:
-                if scn > self.database.now():
+                if scn > self.database.now(self.instance):
                     raise OraError(8186, "invalid timestamp specified")
                 scn = ledger.scn_at(scn)
                 if scn is None:
@@ -214,10 +236,11 @@ class EngineSession:
         known = self._environment(row, types)
         if translated.locking:
             self._lock_rows(translated, known)
-        if translated.sequences:
+        if translated.draws:
             with self.database.writing:
+                sql = self._placed(translated.sql, self._snapshots(translated, known))
+                known = drawn(self, translated, [sql], known, 0)
                 rows = iter(list(self._rows(translated, known)))
-                self._note_sequences(translated.sequences)
         else:
             rows = self._rows(translated, known)
         return Result(translated.columns, rows, tuple(translated.zoned))
@@ -227,13 +250,6 @@ class EngineSession:
         rows = Rows(self.database.duck, self._open_rows)
         rows.start(sql, used_values(sql, known))
         return rows
-
-    def _note_sequences(self, stored: set[str]) -> None:
-        for key, thing in self.database.catalog.objects.items():
-            if f"{key[0]}.{key[1]}" in stored:
-                found = self._duck.execute("SELECT currval(?)", [quoted(f"{key[0]}.{key[1]}")]).fetchone()
-                assert found
-                self.currvals[thing.id] = found[0]
 
     def _lock_rows(self, translated: Translated, known: dict[str, Any]) -> None:
         """SELECT ... FOR UPDATE: hold the rows until the transaction ends."""
@@ -247,14 +263,14 @@ class EngineSession:
             ledger = self.database.ledger
             for name, sql in translated.locks:
                 placed = self._placed(sql, snapshots)
-                found = self._duck.execute(placed, used_values(placed, known)).fetchall()
+                found = self.duck.execute(placed, used_values(placed, known)).fetchall()
                 held = ledger.locked_rows(_stored(name), self.transaction)
                 others = ledger.others(self.transaction)
                 by = {e for _, e in found if e in others} | {held[i] for i, _ in found if i in held}
                 if by:
                     raise Blocked(by)
                 if found:
-                    transaction = self.begun()
+                    transaction = self.changing()
                     transaction.row_locks |= {(_stored(name), i) for i, _ in found}
                     transaction.tables.add(_key(name))
 
@@ -264,11 +280,13 @@ class EngineSession:
     # --- changes ----------------------------------------------------------------------------------
 
     def _change(self, sql: str, rows: list[list[Any]], types: tuple[int, ...]) -> Result:
+        self.require_writable()
         if self.read_only:
             raise OraError(1456, "may not perform insert/delete/update operation inside a READ ONLY transaction")
         if len(rows) >= ARRAY_AT_ONCE and (translated := self._translate(sql, types, array=True)).batch:
             try:
-                return self._change_once(translated, Environment(self).values() | bind_values(rows, types, array=True))
+                known = Environment(self).values() | bind_values(rows, types, array=True)
+                return self._change_once(translated, known, len(rows))
             except OraError as error:
                 if error.code in (1013, 30006, 54, 60):
                     raise
@@ -284,31 +302,33 @@ class EngineSession:
             done = Result(rowcount=done.rowcount + one.rowcount, lastrowid=one.lastrowid)
         return done if done.rowcount == 1 else Result(rowcount=done.rowcount)
 
-    def _change_once(self, translated: Translated, known: dict[str, Any]) -> Result:
+    def _change_once(self, translated: Translated, known: dict[str, Any], rows: int = 1) -> Result:
         try:
-            return patiently(self, lambda: self._write(translated, known), self.database.settings.lock_timeout)
+            return patiently(self, lambda: self._write(translated, known, rows), self.database.settings.lock_timeout)
         except duckdb.Error as error:
             raise engine_error(error) from error
 
-    def _write(self, translated: Translated, known: dict[str, Any]) -> Result:
+    def _write(self, translated: Translated, known: dict[str, Any], rows: int) -> Result:
         """All changes of one statement in one DuckDB transaction."""
         snapshots = self._snapshots(translated, known)
-        writer = Writer(self._duck, self.database.catalog, self.database.ledger, self.begun, fixed=bool(self.fixed))
+        if translated.draws:
+            queries = [self._placed(change.rows, snapshots) for change in translated.changes]
+            known = drawn(self, translated, queries, known, rows if translated.valued else 0)
+        writer = Writer(self.duck, self.database.catalog, self.database.ledger, self.changing, fixed=bool(self.fixed))
         had = self.transaction
         writer.transaction = had
-        self._duck.execute("BEGIN")
+        self.duck.execute("BEGIN")
         try:
             count = sum(self._write_one(writer, c, known, snapshots) for c in translated.changes)
             self.require_wanted()
-            self._duck.execute("COMMIT")
+            self.duck.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(duckdb.Error):  # DuckDB may have given the transaction up already
-                self._duck.execute("ROLLBACK")
+                self.duck.execute("ROLLBACK")
             if had is None and self.transaction:
                 self.database.ledger.abandon(self.transaction)
                 self.transaction = None
             raise
-        self._note_sequences(translated.sequences)
         return Result(rowcount=count, lastrowid=writer.last_row if count == 1 else None)
 
     def _write_one(self, writer: Writer, change: Change, known: dict[str, Any], snapshots: list[Snapshot]) -> int:

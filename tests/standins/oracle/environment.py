@@ -40,7 +40,7 @@ class Environment:
 
     def values(self) -> dict[str, Any]:
         session, database = self._session, self._session.database
-        now = database.now()
+        now = database.now(session.instance)
         zone = ZoneInfo(database.settings.system_zone)
         offset = now.replace(tzinfo=dt.UTC).astimezone(zone).utcoffset() or dt.timedelta()
         known: dict[str, Any] = {
@@ -71,10 +71,10 @@ class Environment:
             "current_user": session.user,
             "session_user": session.user,
             "authentication_method": "PASSWORD",
-            "instance": str(identity.instance_number),
-            "instance_name": identity.instance_name,
-            "server_host": identity.host,
-            "host": identity.host,
+            "instance": str(session.instance.number),
+            "instance_name": session.instance.name,
+            "server_host": session.instance.host,
+            "host": session.instance.host,
             "ip_address": "127.0.0.1",
             "network_protocol": "tcp",
             "isdba": "FALSE",

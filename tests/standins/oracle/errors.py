@@ -41,6 +41,7 @@ _USUAL_TEXTS = {
     4031: "unable to allocate 32 bytes of shared memory",
     8177: "can't serialize access for this transaction",
     12514: "TNS:listener does not currently know of service requested in connect descriptor",
+    12521: "TNS:listener does not currently know of instance requested in connect descriptor",
     12541: "TNS:no listener",
     28000: "The account is locked.",
     28001: "the password has expired",

@@ -68,6 +68,14 @@ class OracleStandin:
         """Easy Connect string of the first service."""
         return f"{self.host}:{self.port}/{self.services[0]}"
 
+    def add_instance(self, number: int, *, ahead: dt.timedelta = dt.timedelta()) -> str:
+        """One more instance of a cluster, its host's clock so far ahead; returns the DSN of connections to it."""
+        instance = self.database.add_instance(number, ahead=ahead)
+        return (
+            f"(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST={self.host})(PORT={self.port}))"
+            f"(CONNECT_DATA=(SERVICE_NAME={self.services[0]})(INSTANCE_NAME={instance.name})))"
+        )
+
     @property
     def control_url(self) -> str:
         """Where the control port answers; empty without one."""

@@ -46,6 +46,7 @@ class Transaction:
     started: dt.datetime
     session: int
     user: str
+    instance: int = 1
     tables: set[tuple[str, str]] = field(default_factory=set)
     """Tables with changes or locks of it."""
     row_locks: set[tuple[str, int]] = field(default_factory=set)
@@ -102,9 +103,9 @@ class Ledger:
             self._scn += by
             return self._scn
 
-    def begin(self, session: int, user: str, started: dt.datetime) -> Transaction:
+    def begin(self, session: int, user: str, started: dt.datetime, instance: int = 1) -> Transaction:
         with self.changed:
-            transaction = Transaction([self._next_id], self._scn, started, session, user)
+            transaction = Transaction([self._next_id], self._scn, started, session, user, instance)
             self.open[self._next_id] = transaction
             self._next_id += 1
             return transaction

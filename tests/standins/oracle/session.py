@@ -39,6 +39,7 @@ class Session:
         self._partial = bytearray()  # a request still arriving
         self._login: LoginExchange | None = None
         self._call: asyncio.Task[bytes] | None = None
+        self._instance = ""  # which the client asked for; empty: any
 
     # --- packets ---------------------------------------------------------------
 
@@ -96,10 +97,15 @@ class Session:
             descriptor += more[2:]
         wanted = re.search(rb"SERVICE_NAME\s*=\s*([^)\s]+)", descriptor, re.IGNORECASE)
         service = wanted[1].decode() if wanted else ""
+        place = re.search(rb"INSTANCE_NAME\s*=\s*([^)\s]+)", descriptor, re.IGNORECASE)
+        self._instance = place[1].decode() if place else ""
         try:
             await self.calls.fault("connect")
+            names = {i.name.upper() for i in self.standin.database.instances.values()}
             if service.upper() not in self.standin.services:
                 raise OraError(12514, usual_text(12514))  # noqa: TRY301 - the one way out of here
+            if self._instance and self._instance.upper() not in names:
+                raise OraError(12521, usual_text(12521))  # noqa: TRY301
         except OraError as error:
             self._out.write(answers.refuse(error.code))
             await self._out.drain()
@@ -234,7 +240,7 @@ class Session:
             self.standin.activity.logged_on(self.calls.user, granted=False)
             raise
         assert proof
-        self.calls.engine = database.session(self.calls.user, self.id)
+        self.calls.engine = database.session(self.calls.user, self.id, self._instance)
         if zone := request.pairs.get("AUTH_ALTER_SESSION"):
             self.calls.engine.execute(zone.rstrip("\0"), [[]])
         self.standin.activity.logged_on(self.calls.user, granted=True)
@@ -248,7 +254,7 @@ class Session:
             "AUTH_MAX_IDEN_LENGTH": "128",
             "AUTH_SC_SERVICE_NAME": service,
             "AUTH_SC_DBUNIQUE_NAME": database.identity.unique_name,
-            "AUTH_INSTANCENAME": database.identity.instance_name,
+            "AUTH_INSTANCENAME": self.calls.engine.instance.name,
         }
         return answers.parameters([(key, text, 0) for key, text in pairs.items()]) + answers.status(
             in_transaction=False

@@ -77,6 +77,7 @@ class Steering:
                 for name, value in settings.items():
                     self._set(name, value)
             case _:
+                session.require_writable()
                 session.commit()  # a definition commits, before and after
                 with self.database.writing:
                     self._define(command)
@@ -132,7 +133,7 @@ class Steering:
             }
             if held:
                 raise Blocked(held)
-            transaction = session.begun()
+            transaction = session.changing()
             transaction.table_locks.add(table.stored)
             transaction.tables.add(table.key)
 

@@ -22,6 +22,7 @@ from tests.standins.oracle.compiler.typed import Typed, quoted
 from tests.standins.oracle.environment import Environment
 from tests.standins.oracle.errors import OraError
 from tests.standins.oracle.mvcc import NEVER
+from tests.standins.oracle.sequences import HIGHEST, LOWEST, Numbers
 from tests.standins.oracle.sql import commands as c
 from tests.standins.oracle.sql import tree
 from tests.standins.oracle.sql.statements import parse
@@ -56,7 +57,7 @@ class TableDefinitions:
 
     def _context(self) -> Context:
         s = self.session
-        return Context(self.catalog, s.user, s.schema, s.formats, self.database.dictionary_view)
+        return Context(self.catalog, s.user, s.schema, s.formats, s.dictionary_view)
 
     # --- tables -------------------------------------------------------------------------------
 
@@ -65,22 +66,25 @@ class TableDefinitions:
         if (owner, name) in self.catalog.objects:
             raise OraError(955, "name is already used by an existing object")
         table = Table(**self._born(owner, name), row_dependencies=command.row_dependencies)  # type: ignore[arg-type]
-        query = None
+        query = ""
         if command.query:
-            sql, outputs = Changes(self._context()).block(command.query, None)
-            query = sql.replace(place(0), self.session.snapshot().condition())
-            table.columns = [TableColumn(o.name, storable(o.type), o.nullable) for o in outputs]
+            query, outputs = Changes(self._context()).block(command.query, None)
+            table.columns = columns_of(outputs)
         for definition in command.columns:
             table.columns.append(self._column(table, definition))
         if len({column.name for column in table.columns}) < len(table.columns):
             raise OraError(957, "duplicate column name")
         for given in command.constraints:
             self._constrain(table, given)
+        self.put_table(table, query)
+
+    def put_table(self, table: Table, query: str = "") -> None:
+        """Add a table, with the rows of a compiled query if there is one."""
         columns = ", ".join(f"{quoted(col.name)} {dt.stored_as(col.type)}" for col in table.columns)
-        self.duck.execute(f'CREATE TABLE {table.stored} ("X$ID" BIGINT, "X$T" BIGINT, "X$E" BIGINT, {columns})')
         self.catalog.put(table)
+        self.duck.execute(f'CREATE TABLE {table.stored} ("X$ID" BIGINT, "X$T" BIGINT, "X$E" BIGINT, {columns})')
         if query:
-            self._fill(table, query)
+            self._fill(table, query.replace(place(0), self.session.snapshot().condition()))
 
     def _fill(self, table: Table, query: str) -> None:
         """CREATE TABLE ... AS SELECT."""
@@ -239,16 +243,35 @@ class TableDefinitions:
         self._changed(table)
 
     def put_sequence(self, owner: str, name: str, options: dict[str, int]) -> Sequence:
-        sequence = Sequence(**self._born(owner, name))  # type: ignore[arg-type]
-        sequence.increment = options.get("increment", 1)
-        sequence.start = options.get("start", options.get("minvalue", 1))
-        sequence.cache, sequence.ordered = options.get("cache", 20), bool(options.get("order"))
+        up = options.get("increment", 1) > 0
+        low, high = options.get("minvalue", 1 if up else LOWEST), options.get("maxvalue", HIGHEST if up else -1)
+        numbers = Numbers(options.get("start", low if up else high), low=low, high=high)
+        if not low <= numbers.start <= high:
+            raise OraError(
+                *(
+                    (4006, "START WITH cannot be less than MINVALUE")
+                    if numbers.start < low
+                    else (4008, "START WITH cannot be more than MAXVALUE")
+                )
+            )
+        set_options(numbers, options)
+        sequence = Sequence(**self._born(owner, name), numbers=numbers)  # type: ignore[arg-type]
         self.catalog.put(sequence)
-        low = f"MINVALUE {min(sequence.start, 1)} " if sequence.increment > 0 else ""
-        self.duck.execute(
-            f"CREATE SEQUENCE {quoted(sequence.stored)} INCREMENT BY {sequence.increment} {low}START WITH {sequence.start}"
-        )
+        self.duck.execute(f'CREATE SEQUENCE "X$S{sequence.id}"')
         return sequence
+
+
+def set_options(numbers: Numbers, options: dict[str, int]) -> None:
+    """What CREATE or ALTER SEQUENCE says."""
+    numbers.increment = options.get("increment", numbers.increment)
+    numbers.cache, numbers.ordered = options.get("cache", numbers.cache), bool(options.get("order", numbers.ordered))
+    numbers.low, numbers.high = options.get("minvalue", numbers.low), options.get("maxvalue", numbers.high)
+    numbers.cycle = bool(options.get("cycle", numbers.cycle))
+
+
+def columns_of(outputs: list[Output]) -> list[TableColumn]:
+    """A query's columns as a table's."""
+    return [TableColumn(o.name, storable(o.type), o.nullable) for o in outputs]
 
 
 def storable(kind: dt.OraType) -> dt.OraType:

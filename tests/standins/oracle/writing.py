@@ -64,7 +64,7 @@ class Writer:
             self._check_parents(change)
         else:
             self._check_children(table)
-        self.transaction = self.transaction or self._begin()
+        self.transaction = self._begin()
         self._store(change, self.transaction.current)
         self.transaction.tables.add(table.key)
         self.transaction.changed_rows += count

@@ -9,11 +9,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tests.standins.oracle.catalog import Table, TableColumn, View
+from tests.standins.oracle.catalog import MaterializedView, Table, TableColumn, View
 from tests.standins.oracle.compiler.assignment import assign
+from tests.standins.oracle.compiler.expressions import next_of
 from tests.standins.oracle.compiler.queries import Queries
 from tests.standins.oracle.compiler.scope import Output, Scope, Source
-from tests.standins.oracle.compiler.typed import NULL, Typed, literal, quoted, whole
+from tests.standins.oracle.compiler.typed import NULL, Typed, quoted, whole
 from tests.standins.oracle.errors import OraError
 from tests.standins.oracle.sql import changes, tree
 from tests.standins.oracle.sql.statements import Change as Parsed
@@ -58,6 +59,10 @@ class Changes(Queries):
         if not isinstance(found, Table):
             raise OraError(942, "table or view does not exist", ref.pos)
         self.context.catalog.require(self.context.user, privilege, found)
+        if isinstance(found, MaterializedView):
+            if not self.context.refreshing:
+                raise OraError(1732, "data manipulation operation not legal on this view", ref.pos)
+            self.context.cacheable = False
         self.context.tables.add(found.key)
         return found
 
@@ -67,9 +72,7 @@ class Changes(Queries):
 
     def _default(self, column: TableColumn) -> Typed:
         if column.identity:
-            stored = column.identity.stored
-            self.context.sequences.add(stored)
-            return whole(f"nextval({literal(quoted(stored))})")
+            return whole(next_of(column.identity.id, self.context))
         if column.default is None:
             return NULL
         parsed = parse(f"SELECT {column.default} FROM dual")
@@ -131,7 +134,7 @@ class Changes(Queries):
 
     def _values(self, table: Table, names: list[str], values: list[tree.Expr | None]) -> str:
         self._count(len(names), len(values))
-        self.context.row_sequences = {}
+        self.context.row_sequences, self.context.valued = {}, True
         self.context.batch = self.context.array and bool(self.context.bind_types)
         typed = [self.value(v) if v is not None else None for v in values]
         row = self._row(table, names, typed)
@@ -143,7 +146,7 @@ class Changes(Queries):
             used = used or ["b1"]  # binds that no column takes still tell how many rows there are
             source = "SELECT " + ", ".join(f'unnest($l{name}) AS "{name}"' for name in used)
         if sequences:
-            numbers = ", ".join(f"nextval({literal(quoted(s))}) AS {label}" for s, label in sequences.items())
+            numbers = ", ".join(f"{next_of(number, self.context)} AS {label}" for number, label in sequences.items())
             source = f'SELECT *, {numbers} FROM ({source}) AS "X$V"'
         return f'SELECT {row} FROM ({source}) AS "X$B"'
 

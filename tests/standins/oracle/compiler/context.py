@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.standins.oracle import datatypes as dt
-from tests.standins.oracle.catalog import Catalog
+from tests.standins.oracle.catalog import Catalog, Reference
 from tests.standins.oracle.compiler.typed import Formats, Typed
 from tests.standins.oracle.datatypes import OraType
 from tests.standins.oracle.errors import OraError
@@ -47,15 +47,19 @@ class Context:
     as_of_kinds: list[str] = field(default_factory=list)
     tables: set[tuple[str, str]] = field(default_factory=set)
     """Tables read: a snapshot may be older than their last DDL."""
-    reads: set[tuple[str, str]] = field(default_factory=set)
+    reads: set[Reference] = field(default_factory=set)
     """What the statement itself names, not by way of views."""
-    sequences: set[str] = field(default_factory=set)
-    """DuckDB sequences that the statement advances."""
+    draws: dict[int, int] = field(default_factory=dict)
+    """How many numbers the statement takes from sequences for each row, by the sequence's object number."""
+    valued: bool = False
+    """INSERT ... VALUES: as many rows as there are rows of binds."""
     cacheable: bool = True
+    refreshing: bool = False
+    """A materialised view is being refreshed: its rows may be written."""
     row_scns: bool = False
     """ORA_ROWSCN occurs in the text."""
-    row_sequences: dict[str, str] | None = None
-    """INSERT ... VALUES: the sequence columns of the row source, by DuckDB sequence."""
+    row_sequences: dict[int, str] | None = None
+    """INSERT ... VALUES: the sequence columns of the row source, by the sequence's object number."""
 
     def bind(self, index: int) -> Typed:
         """A bind as a typed value."""

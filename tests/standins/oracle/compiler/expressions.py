@@ -96,14 +96,14 @@ class Expressions:
             raise OraError(2289, "sequence does not exist")
         if not self.context.catalog.may(self.context.user, "SELECT", found.key):
             raise OraError(2289, "sequence does not exist")
-        stored = found.stored
-        if self.context.row_sequences is not None and (what == "NEXTVAL" or stored in self.context.row_sequences):
-            self.context.sequences.add(stored)
-            label = self.context.row_sequences.setdefault(stored, f"s{len(self.context.row_sequences)}")
+        drawn = self.context.row_sequences
+        if drawn is not None and (what == "NEXTVAL" or found.id in drawn):
+            if found.id not in drawn:
+                drawn[found.id] = f"s{len(drawn)}"
+            label = drawn[found.id]
             return typed.whole(f'"X$B"."{label}"')
         if what == "NEXTVAL":
-            self.context.sequences.add(stored)
-            return typed.whole(f"nextval({literal(typed.quoted(stored))})")
+            return typed.whole(next_of(found.id, self.context))
         self.context.cacheable = False
         return typed.whole(f"$currval_{found.id}")
 
@@ -139,7 +139,7 @@ class Expressions:
         a, b = self.text_of(left), self.text_of(right)
         if "NULL" in (a.sql, b.sql):
             return b if a.sql == "NULL" else a
-        return typed.text(f"x_cat({a.sql}, {b.sql})", min(a.type.chars + b.type.chars, 4000))
+        return typed.joined(a, b)
 
     def unified(self, values: Several[Typed]) -> tuple[list[str], OraType]:
         """Alternatives brought to one type, the first's family (CASE, DECODE, COALESCE)."""
@@ -282,6 +282,14 @@ class Expressions:
         if high is not None and len(node.args) > high:
             raise OraError(939, "too many arguments for function", node.pos)
         return [self.value(arg) for arg in node.args]
+
+
+def next_of(sequence: int, context: Context) -> str:
+    """NEXTVAL of a sequence, by its object number: one of the numbers drawn when the statement runs, counted off by a
+    DuckDB sequence, since those know no caches of instances.
+    """
+    context.draws[sequence] = context.draws.get(sequence, 0) + 1
+    return f"CAST($seq_{sequence} AS BIGINT[])[nextval('\"X$S{sequence}\"') - $base_{sequence}]"
 
 
 def ordered(sql: str, order: tree.Order) -> str:

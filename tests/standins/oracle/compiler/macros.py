@@ -15,6 +15,8 @@ CREATE MACRO x_text(n) AS regexp_replace(rtrim(rtrim(CAST(CAST(n AS DECIMAL(38, 
 CREATE MACRO x_div(a, b) AS CASE WHEN b = 0 THEN error('ORA-01476: divisor is equal to zero')
   ELSE CAST(a AS DOUBLE) / CAST(b AS DOUBLE) END;
 CREATE MACRO x_cat(a, b) AS nullif(concat(a, b), '');
+CREATE MACRO x_cat_fit(a, b) AS CASE WHEN coalesce(strlen(a), 0) + coalesce(strlen(b), 0) > 4000 THEN
+  error('ORA-01489: result of string concatenation is too long') ELSE nullif(concat(a, b), '') END;
 CREATE MACRO x_substr(s, p) AS nullif(CASE WHEN p = 0 THEN s WHEN p < 0 AND -p > length(s) THEN NULL
   ELSE substr(s, CAST(p AS BIGINT)) END, '');
 CREATE MACRO x_substr_n(s, p, n) AS CASE WHEN n < 1 OR (p < 0 AND -p > length(s)) THEN NULL ELSE

@@ -10,10 +10,15 @@ from tests.standins.oracle.errors import OraError
 _MASK = re.compile(
     r"(?P<fm>FM)?(?P<sign>S)?(?P<money>[$L])?(?P<whole>[09,G]*)(?:[.DV](?P<fraction>[09]*))?(?P<tail>MI|PR|S)?"
 )
+_HEX = re.compile(r"(?P<fm>FM|fm)?(?P<zeros>0*)(?P<digits>X+|x+)")
 
 
 def number_text(value: str, mask: str) -> str:
     """SQL for a number as text: too large a number becomes hash marks, as in Oracle."""
+    if mask.upper() in ("TM", "TM9"):
+        return f"x_text({value})"
+    if hexadecimal := _HEX.fullmatch(mask):
+        return _hex_text(value, hexadecimal)
     found = _MASK.fullmatch(mask.upper())
     if not found or not (found["whole"] or found["fraction"]):
         raise OraError(1481, "invalid number format model")
@@ -57,6 +62,15 @@ def number_text(value: str, mask: str) -> str:
     return f"CASE WHEN {value} IS NULL THEN NULL WHEN length({digits}) > {positions} THEN {hashes} ELSE {padded} END"
 
 
+def _hex_text(value: str, mask: re.Match[str]) -> str:
+    digits = f"format('{{:{mask['digits'][0]}}}', CAST(round({value}) AS BIGINT))"
+    size, zeros = len(mask["digits"]) + len(mask["zeros"]), mask["zeros"] != ""
+    fill = f"CASE WHEN length({digits}) > {size} THEN {literal('#' * (size + 1))} ELSE "
+    padded = f"lpad({digits}, {size}, '0')" if zeros else digits
+    shown = padded if mask["fm"] else f"lpad({padded}, {size + 1}, ' ')"
+    return f"CASE WHEN {value} IS NULL THEN NULL ELSE {fill}{shown} END END"
+
+
 def _grouped(digits: str, zeros: int) -> str:
     padded = f"CASE WHEN length({digits}) < {zeros} THEN lpad({digits}, {zeros}, '0') ELSE {digits} END"
     return (
@@ -67,6 +81,13 @@ def _grouped(digits: str, zeros: int) -> str:
 
 def number_read(value: str, mask: str) -> str:
     """SQL for a text read as a number by a mask."""
+    if hexadecimal := _HEX.fullmatch(mask):
+        size = len(hexadecimal["zeros"]) + len(hexadecimal["digits"])
+        fault = literal("ORA-01722: invalid number")
+        return (
+            f"CASE WHEN {value} IS NULL THEN NULL WHEN length(trim({value})) > {size} THEN error({fault}) "
+            f"ELSE coalesce(TRY_CAST('0x' || trim({value}) AS HUGEINT), error({fault})) END"
+        )
     if not _MASK.fullmatch(mask.upper()):
         raise OraError(1481, "invalid number format model")
     return f"x_num(replace(replace(replace({value}, ',', ''), '$', ''), ' ', ''))"

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tests.standins.oracle import datatypes as dt
-from tests.standins.oracle.catalog import SYS, Table
+from tests.standins.oracle.catalog import SYS, Reference, SchemaObject, Synonym, Table
 from tests.standins.oracle.catalog import View as StoredView
 from tests.standins.oracle.compiler.expressions import Expressions
 from tests.standins.oracle.compiler.scope import Output, Scope, Source
@@ -117,16 +117,15 @@ class Sources(Expressions):
         if name[-1] == "DUAL" and name[:-1] in ((), (SYS,)):
             self.scope.add(Source(alias, [Output("DUMMY", dt.text_type(1), "DUMMY")]))
             return f"(SELECT 'X' AS \"DUMMY\") AS {quoted(alias)}"
-        found = self.context.catalog.lookup(name, self.context.schema)
+        if node.link:
+            return self._remote(node.link, name, node, alias)
+        found = self._referred(name)
         try:
-            if found and not self._inside_view:
-                self.context.reads.add(found.key)
-            if isinstance(found, Table):
+            if isinstance(found, Synonym):
+                return self._remote(found.link, found.target if found.target[0] else found.target[1:], node, alias)
+            if isinstance(found, Table | StoredView):
                 self.context.catalog.require(self.context.user, "SELECT", found)
-                return self._table(found, node, alias)
-            if isinstance(found, StoredView):
-                self.context.catalog.require(self.context.user, "SELECT", found)
-                return self._view(found, alias)
+                return self._protected(found, node, alias)
             if name[:-1] in ((), (SYS,)) and (view := self.context.dictionary(name[-1], self.context.user)):
                 self.context.cacheable = False
                 self.scope.add(Source(alias, [Output(n, t, n) for n, t in view.columns.items()]))
@@ -135,6 +134,47 @@ class Sources(Expressions):
             error.offset = error.offset or node.pos
             raise
         raise OraError(942, "table or view does not exist", node.pos)
+
+    def _referred(self, name: tree.Name) -> SchemaObject | None:
+        """The object a name means; a query's own names are noted."""
+        catalog, schema = self.context.catalog, self.context.schema
+        found = catalog.lookup(name, schema)
+        if not self._inside_view:
+            self.context.reads |= {Reference(*o.key) for o in (catalog.named(name, schema), found) if o}
+        return found
+
+    def _remote(self, link: str, name: tree.Name, node: tree.TableRef, alias: str) -> str:
+        """Over a database link, which leads back here: names and rights are those of the link's user."""
+        context = self.context
+        remote = context.catalog.link(link, context.user).user or context.user
+        if not self._inside_view:
+            context.reads.add(Reference(name[0] if len(name) > 1 else "", name[-1], link))
+        found = context.catalog.lookup(name, remote)
+        if not isinstance(found, Table | StoredView):
+            raise OraError(942, "table or view does not exist", node.pos)
+        context.catalog.require(remote, "SELECT", found)
+        user, context.user = context.user, remote
+        inside, self._inside_view = self._inside_view, True
+        try:
+            return self._protected(found, node, alias)
+        finally:
+            context.user, self._inside_view = user, inside
+
+    def _protected(self, found: Table | StoredView, node: tree.TableRef, alias: str) -> str:
+        """A table or view, less the rows that a security policy hides."""
+        sql = self._table(found, node, alias) if isinstance(found, Table) else self._view(found, alias)
+        policy = self.context.catalog.policies.get(found.key)
+        if policy is None or self.context.user == SYS:
+            return sql
+        parsed = parse(f"SELECT 1 FROM dual WHERE {policy}")
+        assert isinstance(parsed, tree.Query)
+        assert isinstance(parsed.body, tree.Select)
+        assert parsed.body.where is not None
+        around, self.scope = self.scope, Scope()
+        self.scope.add(around.sources[-1])
+        condition = self.condition(parsed.body.where)
+        self.scope = around
+        return f"(SELECT {quoted(alias)}.* FROM {sql} WHERE {condition}) AS {quoted(alias)}"
 
     def _table(self, table: Table, node: tree.TableRef, alias: str) -> str:
         self.context.tables.add(table.key)

@@ -35,7 +35,10 @@ class Translated:
     as_of: list[tuple[str, str]] = field(default_factory=list)
     """Kinds and SQL of the snapshots asked for, from number 1."""
     tables: set[tuple[str, str]] = field(default_factory=set)
-    sequences: set[str] = field(default_factory=set)
+    draws: dict[int, int] = field(default_factory=dict)
+    """Numbers that each row takes from sequences, by object number."""
+    valued: bool = False
+    """As many rows as there are rows of binds."""
     batch: bool = False
     """Takes all rows of binds at once."""
     cacheable: bool = True
@@ -66,7 +69,8 @@ def translate(sql: str, context: Context) -> Translated:
     else:
         out = Translated("command", command=parsed, cacheable=False)
     out.as_of = [_snapshot_sql(kind, value) for kind, value in zip(context.as_of_kinds, context.as_of, strict=True)]
-    out.tables, out.sequences, out.batch = context.tables, context.sequences, context.batch
+    out.tables, out.draws, out.batch = context.tables, context.draws, context.batch
+    out.valued = context.valued
     out.cacheable = out.cacheable and context.cacheable
     return out
 

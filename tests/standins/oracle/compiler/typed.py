@@ -42,6 +42,7 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+LONGEST_TEXT = 4000  # bytes of a VARCHAR2 where MAX_STRING_SIZE is STANDARD
 NULL = Typed("NULL", dt.A_NULL)
 
 
@@ -57,6 +58,12 @@ def text(sql: str, chars: int = 4000) -> Typed:
     """A VARCHAR2; the empty string is NULL."""
     size = min(chars * dt.BYTES_PER_CHAR, 4000)
     return Typed(sql, OraType(dt.VARCHAR, size=size, chars=min(chars, size), in_chars=False))
+
+
+def joined(a: Typed, b: Typed) -> Typed:
+    """Two texts as one, which may have 4000 bytes."""
+    name = "x_cat_fit" if a.type.size + b.type.size > LONGEST_TEXT else "x_cat"
+    return text(f"{name}({a.sql}, {b.sql})", min(a.type.chars + b.type.chars, LONGEST_TEXT))
 
 
 def inconsistent(expected: str, got: str) -> OraError:

@@ -73,6 +73,25 @@ class CreateSynonym:
     target: tree.Name
     public: bool
     replace: bool
+    link: str = ""
+
+
+@dataclass(slots=True)
+class CreateMaterializedView:
+    name: tree.Name
+    columns: list[str]
+    text: str
+    method: str = "FORCE"
+    """FAST, COMPLETE, FORCE, NEVER."""
+    filled: bool = True
+
+
+@dataclass(slots=True)
+class CreateLink:
+    name: str
+    public: bool
+    user: str = ""
+    host: str = ""
 
 
 @dataclass(slots=True)
@@ -170,6 +189,8 @@ Command = (
     | CreateSequence
     | CreateIndex
     | CreateSynonym
+    | CreateMaterializedView
+    | CreateLink
     | CreateRole
     | ChangeUser
     | AlterTable

@@ -3,34 +3,10 @@
 from __future__ import annotations
 
 from tests.standins.oracle.sql import commands
-from tests.standins.oracle.sql.queries import QueryParser
-
-# Clauses about storage, which this database has none of; each with what may follow.
-_STORAGE_FLAGS = frozenset(
-    [
-        "LOGGING",
-        "NOLOGGING",
-        "NOPARALLEL",
-        "PARALLEL",
-        "CACHE",
-        "NOCACHE",
-        "COMPRESS",
-        "NOCOMPRESS",
-        "MONITORING",
-        "NOMONITORING",
-        "ROWDEPENDENCIES",
-        "NOROWDEPENDENCIES",
-        "ONLINE",
-        "REVERSE",
-        "LOCAL",
-        "COMPUTE",
-        "STATISTICS",
-        "VISIBLE",
-    ]
-)
+from tests.standins.oracle.sql.replicas import ReplicaParser
 
 
-class DefinitionParser(QueryParser):
+class DefinitionParser(ReplicaParser):
     """DDL and session commands, on top of queries."""
 
     def create(self) -> commands.Command:
@@ -48,10 +24,14 @@ class DefinitionParser(QueryParser):
             unique = self.tokens[self.at - 1].value == "UNIQUE"
             self.expect_word("INDEX", 901, "invalid CREATE command")
             return self._create_index(unique=unique)
+        if self.words("MATERIALIZED", "VIEW"):
+            return self.materialized_view()
+        if self.words("DATABASE", "LINK"):
+            return self.database_link(public=public)
         if self.words("SYNONYM"):
             name = self.name()
             self.expect_word("FOR")
-            return commands.CreateSynonym(name, self.name(), public, replace)
+            return commands.CreateSynonym(name, self.name(), public, replace, self.link())
         if self.words("USER"):
             return self.change_user(create=True)
         if self.words("ROLE"):
@@ -83,27 +63,6 @@ class DefinitionParser(QueryParser):
         if self.words("AS"):
             out.query = self.query()
         return out
-
-    def storage(self) -> bool:
-        """Take storage clauses; says whether ROWDEPENDENCIES was among them."""
-        dependencies = False
-        while self.token.kind == "name":
-            word = self.token.value
-            if word in _STORAGE_FLAGS:
-                dependencies |= word == "ROWDEPENDENCIES"
-                self.take()
-            elif word in ("TABLESPACE", "PCTFREE", "PCTUSED", "INITRANS"):
-                self.take()
-                self.take()
-            elif word == "SEGMENT":
-                self.take()
-                self.expect_word("CREATION")
-                self.take()
-            elif word == "ENABLE" and self.peek().value == "ROW":
-                self.at += 3
-            else:
-                break
-        return dependencies
 
     def _table_part(self, out: commands.CreateTable) -> None:
         if found := self.out_of_line_constraint():
@@ -211,21 +170,28 @@ class DefinitionParser(QueryParser):
         options: dict[str, int] = {}
         while self.token.kind == "name":
             if self.words("START", "WITH"):
-                options["start"] = self.integer()
+                options["start"] = self._signed()
             elif self.words("INCREMENT", "BY"):
-                options["increment"] = self.integer()
+                options["increment"] = self._signed()
             elif self.is_word("CACHE", "MINVALUE", "MAXVALUE"):
                 word = self.take().value.lower()
-                options[word] = self.integer()
+                options[word] = self._signed()
             elif self.words("NOCACHE"):
                 options["cache"] = 0
-            elif self.is_word("CYCLE"):
-                self.fail(3001, "unimplemented feature: CYCLE")
-            elif self.is_word("NOCYCLE", "ORDER", "NOORDER", "NOMINVALUE", "NOMAXVALUE", "KEEP", "NOKEEP"):
-                options["order"] = int(self.take().value == "ORDER" or options.get("order", 0))
+            elif self.is_word("CYCLE", "NOCYCLE", "ORDER", "NOORDER"):
+                word = self.take().value
+                options[word.removeprefix("NO").lower()] = int(not word.startswith("NO"))
+            elif self.words("RESTART"):
+                options["restart"] = 1
+            elif self.is_word("NOMINVALUE", "NOMAXVALUE", "KEEP", "NOKEEP", "SCALE", "NOSCALE"):
+                if self.take().value == "SCALE":
+                    self.fail(3001, "unimplemented feature: SCALE")
             else:
                 self.fail(933, "SQL command not properly ended")
         return options
+
+    def _signed(self) -> int:
+        return -self.integer() if self.op("-") else self.integer()
 
     def _create_index(self, *, unique: bool) -> commands.CreateIndex:
         name = self.name()

@@ -200,17 +200,27 @@ class QueryParser(Parser):
         ):
             self.fail(903, "invalid table name")
         name = self.name()
-        if self.is_op("@"):
-            self.fail(2019, "connection description for remote database not found")
+        link = self.link()
         as_of: tuple[str, tree.Expr] | None = None
         if self.words("AS", "OF"):
             if not self.is_word("SCN", "TIMESTAMP"):
                 self.fail(905, "missing keyword")
             as_of = (self.take().value, self._sum())
-        ref = tree.TableRef(name, self._table_alias(), pos)
+        ref = tree.TableRef(name, self._table_alias(), pos, link=link)
         if as_of:
             ref.as_of = ("SCN" if as_of[0] == "SCN" else "TIMESTAMP", as_of[1])
         return ref
+
+    def link(self) -> str:
+        """The database link that a name ends with; empty if it has none."""
+        return self.dotted() if self.op("@") else ""
+
+    def dotted(self) -> str:
+        """A name with dots in it, as a database link's."""
+        name = self.identifier()
+        while self.op("."):
+            name += "." + self.identifier()
+        return name
 
 
 RESERVED_TABLES = frozenset(("SELECT", "WHERE", "GROUP", "ORDER", "TABLE", "SET", "VALUES", "FROM", "INTO"))

@@ -147,6 +147,11 @@ class StatementParser(DefinitionParser):
 
     def _drop(self) -> commands.Drop:
         public = self.words("PUBLIC")
+        if self.words("DATABASE", "LINK"):
+            return commands.Drop("DATABASE LINK", (self.dotted(),), public)
+        if self.words("MATERIALIZED"):
+            self.expect_word("VIEW", 950, "invalid DROP option")
+            return commands.Drop("MATERIALIZED VIEW", self.name())
         if not self.is_word("TABLE", "VIEW", "SEQUENCE", "INDEX", "SYNONYM", "USER", "ROLE"):
             self.fail(950, "invalid DROP option")
         kind = self.take().value

@@ -233,6 +233,8 @@ class TableRef:
     alias: str
     pos: int
     as_of: tuple[Choice["SCN", "TIMESTAMP"], Expr] | None = None
+    link: str = ""
+    """Database link."""
 
 
 @dataclass(slots=True)

@@ -116,6 +116,9 @@ def _extract(c: Expressions, node: Call) -> Typed:
     if a.kind in (dt.DAYS, dt.MONTHS):
         return _extract_interval(a, field)
     value = _moment(c, a)
+    if field in ("TIMEZONE_HOUR", "TIMEZONE_MINUTE") and value.kind in (dt.TSTZ, dt.TSLTZ):
+        offset = f"date_diff('minute', {instant(value)}, {local(value)})"
+        return whole(f"({offset} // 60)" if field == "TIMEZONE_HOUR" else f"({offset} % 60)")
     clock = instant(value) if value.kind in (dt.TSTZ, dt.TSLTZ) else value.sql
     if field in ("YEAR", "MONTH", "DAY"):
         return whole(f"{field.lower()}({clock})")

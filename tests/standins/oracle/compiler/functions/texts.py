@@ -98,7 +98,7 @@ def _length_bytes(c: Expressions, node: Call) -> Typed:
 
 def _concat(c: Expressions, node: Call) -> Typed:
     a, b = (c.text_of(v) for v in c.required(node, 2, 2))
-    return text(f"x_cat({a.sql}, {b.sql})", min(a.type.chars + b.type.chars, 4000))
+    return typed.joined(a, b)
 
 
 def _chr(c: Expressions, node: Call) -> Typed:
@@ -209,13 +209,23 @@ def _standard_hash(c: Expressions, node: Call) -> Typed:
 
 
 def _ora_hash(c: Expressions, node: Call) -> Typed:
-    """Spreads like Oracle's, with other numbers: the real function is not published."""
+    """Spreads like Oracle's, with other numbers: the real function is not published. As there, it is the value as it is
+    stored that counts, so that 1 and '1' differ, and so do two moments of a second; NULL has 0.
+    """
     args = c.required(node, 1, 3)
+    value = args[0]
+    if value.kind in dt.NUMERIC:
+        stored = f"'N' || {typed.number_text(value)}"
+    elif value.kind in (dt.TEXTUAL | {dt.ROWID}):
+        stored = f"'T' || {value.sql}"
+    elif value.kind == dt.UNKNOWN:
+        return whole("0")
+    else:
+        stored = f"'{value.kind}' || CAST({value.sql} AS VARCHAR)"
     buckets = _n(args[1]) if len(args) > 1 else "4294967295"
     seed = f" || '#' || {typed.number_text(to_number(args[2]))}" if len(args) > 2 else ""
-    return whole(
-        f"CAST(hash(coalesce({c.text_of(args[0]).sql}, ''){seed}) % (CAST({buckets} AS UBIGINT) + 1) AS BIGINT)"
-    )
+    hashed = f"CAST(hash({stored}{seed}) % (CAST({buckets} AS UBIGINT) + 1) AS BIGINT)"
+    return whole(f"(CASE WHEN {value.sql} IS NULL THEN 0 ELSE {hashed} END)")
 
 
 def _raw_to_hex(c: Expressions, node: Call) -> Typed:
