@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connector.runtime.telemetry import Count, Gauge, Histogram, Log
 from connector.source.causes import Cause
 from connector.source.examining import Subject, subjects_of
+from connector.source.expanding import Expansion
 from connector.source.feed import Feed, Live
-from connector.source.hints import HintRow, Sight
+from connector.source.hints import Sight
 from connector.source.hints.due import DueFollower
 from connector.source.hints.following import Answer, Follower
 from connector.source.hints.scan import ScanFollower
@@ -23,7 +24,6 @@ from connector.source.hints.sequence import SequenceFollower
 from connector.source.hints.timestamp import TimestampFollower
 from connector.source.hints.watermark import Bounds, parse
 from connector.source.hints.zones import TimeColumn
-from connector.source.known import Stamp
 from connector.source.settings import HintSettings
 from schemas.records import Checkpoint, HintCursor
 
@@ -49,8 +49,14 @@ class _Round:
     began_monotonic: float
     sight: Sight
     answer: Answer
-    portions: deque[dict[str, Subject]]
+    expansion: Expansion
+    portions: deque[dict[str, Subject]] = field(default_factory=deque)
     fresh_clock: bool = True
+
+    @property
+    def done(self) -> bool:
+        """Whether everybody was examined."""
+        return not self.portions and self.expansion.exhausted
 
 
 class Hint:
@@ -83,9 +89,11 @@ class Hint:
             self._ask()
         current = self._round
         assert current is not None
+        if not current.portions:
+            self._expand(current)
         if current.portions:
             self._examine(current)
-        if not current.portions:
+        if current.done:
             self._finish(current)
 
     def drop(self) -> None:
@@ -143,54 +151,21 @@ class Hint:
         if answer.cursor is not None:
             safety = answer.cursor.safety or ""
             feed.metrics.count(Count.WATERMARKS, source=feed.name, hint=self.name, safety=safety)
-        subjects = self._subjects(answer)
-        feed.metrics.count(Count.HINTS, len(subjects), source=feed.name, hint=self.name)
-        portions = deque(feed.examiner.portions(subjects))
-        self._round = _Round(began, began_monotonic, sight, answer, portions)
+        expansion = Expansion(feed, answer, by_cohort=self._settings.by_cohort)
+        self._round = _Round(began, began_monotonic, sight, answer, expansion)
 
-    def _subjects(self, answer: Answer) -> dict[str, Subject]:
-        """The students that an answer brings up, with the newest stamp of each."""
-        found: dict[str, _Found] = {}
-        for row in answer.rows:
-            for value, student in self._students(row):
-                found.setdefault(student, _Found()).take(row, value)
-        for key in sorted(answer.keys):
-            students = self._members(key) if self._settings.by_cohort else [key]
-            for student in students:
-                found.setdefault(student, _Found())
-        return {student: brought.subject(answer) for student, brought in found.items()}
-
-    def _students(self, row: HintRow) -> Iterator[tuple[str | None, str]]:
-        """Values of the student column with their keys. A cohort stands for its students in the source and in the
-        state; a value that makes no key brings up nobody.
-        """
-        feed, mapping = self._feed, self._feed.mapping
-        if isinstance(row.subject, str):
-            student = mapping.student_of(row.subject)
-            if student is not None:
-                yield row.subject, student
-            return
-        for value in feed.source.students_of(row.subject):
-            student = mapping.student_of(value)
-            if student is not None:
-                yield value, student
-        idnumber = mapping.idnumber_of(dict(zip(mapping.idnumber.columns, row.subject, strict=True)))
-        if idnumber is not None:
-            for student in self._members(idnumber):
-                yield None, student
-
-    def _members(self, cohort: str) -> Iterator[str]:
-        after = ""
-        while page := self._feed.state.members(self._feed.name, cohort, after):
-            yield from page
-            after = page[-1]
+    def _expand(self, current: _Round) -> None:
+        subjects = current.expansion.take()
+        self._feed.metrics.count(Count.HINTS, len(subjects), source=self._feed.name, hint=self.name)
+        current.portions.extend(self._feed.examiner.portions(subjects))
 
     def _examine(self, current: _Round) -> None:
         feed = self._feed
         # A later portion is read later; what it misses must not look as if it had been missed at the beginning.
         at = current.sight.now if current.fresh_clock else feed.now()
         current.fresh_clock = False
-        checkpoint = self._moved(current) if len(current.portions) == 1 else None
+        last = len(current.portions) == 1 and current.expansion.exhausted
+        checkpoint = self._moved(current) if last else None
         cursor = current.answer.cursor
         safety = f"{cursor.safety}: {cursor.reason}" if cursor is not None else "quick read, no cursor moved"
         live = Live(current.began, {"hint": self.name, "watermark": safety})
@@ -230,26 +205,6 @@ class Hint:
         feed.metrics.gauge(Gauge.OPEN_RANGES, len(cursor.open_ranges), source=feed.name, hint=self.name)
 
 
-@dataclass
-class _Found:
-    """What the rows of an answer say of one student."""
-
-    row: HintRow | None = None
-    values: set[str] | None = None
-    deleted: bool = False
-
-    def take(self, row: HintRow, value: str | None) -> None:
-        newer = self.row is None or (row.stamp is not None and (self.row.stamp is None or self.row.stamp < row.stamp))  # type: ignore[operator]  # one hint's stamps are of one type
-        self.row = row if newer else self.row
-        self.deleted = self.deleted or row.deleted
-        self.values = {*(self.values or ()), *([value] if value is not None else ())}
-
-    def subject(self, answer: Answer) -> Subject:
-        stamp = self.row.stamp if self.row is not None else None
-        told = Stamp() if stamp is None else Stamp(_text(stamp), answer.changed_at.get(stamp))
-        return Subject(told, frozenset(self.values or ()), self.deleted)
-
-
 class _Census:
     """The students or cohorts of a source by key, for a scan."""
 
@@ -271,10 +226,6 @@ class _Census:
         while page := list_(source, after):
             yield from page
             after = page[-1]
-
-
-def _text(stamp: datetime | int) -> str:
-    return stamp.isoformat() if isinstance(stamp, datetime) else str(stamp)
 
 
 def follow_up(feed: Feed) -> bool:

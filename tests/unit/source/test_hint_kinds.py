@@ -156,3 +156,24 @@ def test_the_trace_tells_the_hint_and_why_its_watermark_was_safe() -> None:
     span = next(span for span in site.tracer.spans if span.name == "poll")
     assert "timestamp1" == span.attributes["hint"]
     assert str(span.attributes["watermark"]).startswith(("quick read", "assumed"))
+
+
+def test_a_rush_of_cohorts_is_worked_off_bit_by_bit() -> None:
+    """Signals and other sources get their turn in between, and a student of all of them is looked at once."""
+    site = Site(apogee=settings(hints=[{"cursor": "STAMP", "by_cohort": True, "interval": "1h"}]))
+    for number in range(200):
+        site.database.put(number, f"s{number % 4}", f"G{number}")
+    site.clock.sleep(HOUR)
+    site.run(60)
+    assert site.database.truth_of() == site.members()
+    for number in range(200):
+        site.database.put(number, f"s{number % 4}", f"G{number}")
+    site.database.truths.clear()
+    site.clock.sleep(HOUR)
+    turns = 0
+    while site.poller.run_once() == 0.0:
+        turns += 1
+
+    assert 9 <= turns
+    looked_at = [value for values in site.database.truths for value in values]
+    assert sorted(looked_at) == ["s0", "s1", "s2", "s3"]

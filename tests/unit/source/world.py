@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from connector.source.hints import Group, HintRow, OpenTransaction, OpenTransact
 from connector.source.hints.zones import Grain, NumberColumn, TimeColumn
 from connector.source.identity import fingerprint
 from connector.source.loop import Poller, first_unanswered
-from connector.source.mapping import Row, stamp_column
+from connector.source.mapping import Row, RowMapping, stamp_column
 from connector.source.publisher import Publisher
 from connector.source.settings import SourceSettings, followed
 from connector.source.signals_topic import SignalsTopic
@@ -98,7 +99,6 @@ class Enrolment:
             "TITLE": self.title,
             "STATUS": self.status,
             "STAMP": self.stamp,
-            stamp_column(1): None if self.stamp is None else self.stamp.replace(tzinfo=None),
         }
 
 
@@ -176,6 +176,16 @@ class FakeSource:
 
     def __init__(self, database: Database, settings: SourceSettings) -> None:
         self.database, self._hints = database, followed(settings.hints)
+        self._stamped = list(RowMapping.of(settings).stamped.values())
+
+    def _rows(self, found: Iterable[tuple[int, Enrolment]]) -> list[Row]:
+        """With the cursors of the hints that watch the same rows."""
+        return [{**row.row(number), **self._stamps(number, row)} for number, row in found]
+
+    def _stamps(self, number: int, row: Enrolment) -> dict[str, object]:
+        stamp = row.stamp.replace(tzinfo=None) if row.stamp is not None else None
+        kinds = enumerate(self._stamped, 1)
+        return {stamp_column(n): number if hint.kind == "sequence" else stamp for n, hint in kinds}
 
     @property
     def busy(self) -> float:
@@ -207,14 +217,15 @@ class FakeSource:
 
     def changed(self, hint: str, low: Position, high: Position | None = None) -> list[HintRow]:
         assert isinstance(low, datetime)
-        found: dict[tuple[str, datetime], int] = {}
+        by_cohort = self._hints[hint].by_cohort
+        found: Counter[tuple[str | tuple[object, ...], datetime]] = Counter()
         for _, row in self.database.visible():
             if row.student is None or row.stamp is None:
                 continue
             stamp = row.stamp.replace(tzinfo=None)
             if stamp >= low and (not isinstance(high, datetime) or stamp <= high):
-                found[row.student, stamp] = found.get((row.student, stamp), 0) + 1
-        return [HintRow(student, stamp, count) for (student, stamp), count in found.items()]
+                found[(row.grp,) if by_cohort else row.student, stamp] += 1
+        return [HintRow(subject, stamp, count) for (subject, stamp), count in found.items()]
 
     def numbered(self, hint: str, ranges: Sequence[tuple[int, int | None]]) -> list[HintRow]:
         return [
@@ -238,12 +249,12 @@ class FakeSource:
     def watched(self, values: Sequence[str]) -> list[Row] | None:
         if all(hint.table is None for hint in self._hints.values()):
             return None
-        return [row.row(number) for number, row in self.database.visible() if row.student in values]
+        return self._rows((number, row) for number, row in self.database.visible() if row.student in values)
 
     def truth(self, values: Sequence[str]) -> list[Row]:
         assert len(values) <= 500
         self.database.truths.append(list(values))
-        return [row.row(number) for number, row in self.database.viewed() if row.student in values]
+        return self._rows((number, row) for number, row in self.database.viewed() if row.student in values)
 
     def students_of(self, cohort: tuple[object, ...]) -> list[str]:
         return [row.student for _, row in self.database.viewed() if (row.grp,) == cohort and row.student]
@@ -253,7 +264,7 @@ class FakeSource:
         return None if listed is None else [{"GRP": grp, "TITLE": "Group"} for grp in listed]
 
     def snapshot(self) -> Iterator[list[Row]]:
-        rows = [row.row(number) for number, row in self.database.viewed()]
+        rows = self._rows(self.database.viewed())
         rows.sort(key=lambda row: (row["STUDENT"] is None, str(row["STUDENT"]).encode()))
         size = max(3, len(rows) // 20)
         for start in range(0, len(rows), size):
