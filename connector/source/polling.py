@@ -2,6 +2,7 @@
 
 A *round* is one answer of the query. Its students are examined portion by portion, a portion a step, so that a rush of
 hints does not keep signals, other sources and suspects waiting. The cursor moves when the last portion is published.
+While a long round is worked off, quick ones are put in between, so that what changes meanwhile need not wait for its end.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 from connector.runtime.telemetry import Count, Gauge, Histogram, Log
 from connector.source.causes import Cause
 from connector.source.examining import Subject, subjects_of
 from connector.source.expanding import Expansion
 from connector.source.feed import Feed, Live
-from connector.source.hints import Sight
+from connector.source.hints import HintRow, Sight
 from connector.source.hints.due import DueFollower
 from connector.source.hints.following import Answer, Follower
 from connector.source.hints.scan import ScanFollower
@@ -36,6 +38,10 @@ _FULL_AT_LEAST_EVERY_S = 10.0
 """However long it took: a late commit must not wait for minutes because a rush of hints was worked off in between."""
 _SAVE_EVERY_S = 10.0
 """A cursor that moves while nothing happens is written this often; after a crash a little more is read again."""
+_BETWEEN_S = 5.0
+"""A round that takes longer is interrupted by a quick one."""
+_BETWEEN_PORTIONS = 4
+"""At least so many portions of the long round are examined between two quick ones, so that it ends."""
 _SKEW_KEPT_S = 3600.0
 """A stamp that was ahead of the clock speaks against a proof for this long."""
 
@@ -53,6 +59,11 @@ class _Round:
     portions: deque[dict[str, Subject]] = field(default_factory=deque)
     fresh_clock: bool = True
 
+    @cached_property
+    def rows(self) -> frozenset[HintRow]:
+        """What is being worked off; a read in between need not bring it again."""
+        return frozenset(self.answer.rows)
+
     @property
     def done(self) -> bool:
         """Whether everybody was examined."""
@@ -65,7 +76,9 @@ class Hint:
     def __init__(self, feed: Feed, name: str, settings: HintSettings) -> None:
         self.name, self._feed, self._settings = name, feed, settings
         self._follower: Follower | None = None
-        self._round: _Round | None = None
+        self._rounds: list[_Round] = []
+        """At most a long one, and a quick one that was put in between."""
+        self._portions = 0
         self._last_poll: float | None = None
         self._last_full: float | None = None
         self._next_full = 0.0
@@ -73,7 +86,7 @@ class Hint:
 
     def wait(self) -> float:
         """Seconds until a step is due; 0 in the middle of a round."""
-        if self._round is not None or self._last_poll is None:
+        if self._rounds or self._last_poll is None:
             return 0.0
         due = self._last_poll + self._settings.pause.total_seconds()
         return max(0.0, due - self._feed.clock.monotonic())
@@ -81,14 +94,13 @@ class Hint:
     @property
     def caught_up(self) -> bool:
         """Whether a full read was worked off since this process began, and nothing is under way."""
-        return self._round is None and self._next_full > 0.0
+        return not self._rounds and self._next_full > 0.0
 
     def step(self) -> None:
         """Ask the hint query, or examine the next portion of its last answer. An interrupted step can be repeated."""
-        if self._round is None:
+        if not self._rounds or self._interrupts():
             self._ask()
-        current = self._round
-        assert current is not None
+        current = self._rounds[-1]
         if not current.portions:
             self._expand(current)
         if current.portions:
@@ -97,8 +109,15 @@ class Hint:
             self._finish(current)
 
     def drop(self) -> None:
-        """Forget the answer that is being worked off: the next step asks again."""
-        self._round = None
+        """Forget what is being worked off: the next step asks again."""
+        self._rounds.clear()
+
+    def _interrupts(self) -> bool:
+        """Whether a quick round is put in between. Other kinds than times have no quick reads that bring little."""
+        if len(self._rounds) > 1 or self._portions < _BETWEEN_PORTIONS or self._last_poll is None:
+            return False
+        waited = self._feed.clock.monotonic() - self._last_poll
+        return waited >= _BETWEEN_S and isinstance(self._follower, TimestampFollower)
 
     def begin(self) -> HintCursor:
         """Where polling starts if all rows are read from now on. Raises what a read raises."""
@@ -139,11 +158,13 @@ class Hint:
     def _ask(self) -> None:
         feed, clock = self._feed, self._feed.clock
         began, began_monotonic = clock.now(), clock.monotonic()
-        self._last_poll = began_monotonic
+        self._last_poll, self._portions = began_monotonic, 0
         follower = self._following()
-        sight = self._look(full=began_monotonic >= self._next_full)
+        sight = self._look(full=not self._rounds and began_monotonic >= self._next_full)
         waited = clock.monotonic() - began_monotonic
         answer = follower.ask(feed.source, feed.cursor(self.name), sight)
+        if self._rounds:
+            answer = replace(answer, rows=[row for row in answer.rows if row not in self._rounds[0].rows])
         if answer.ahead_s - waited > self._skew_s:
             self._skew_s, self._skewed_at = answer.ahead_s - waited, began_monotonic
         feed.metrics.count(Count.SOURCE_ROWS, answer.read, source=feed.name, query="hint")
@@ -152,7 +173,7 @@ class Hint:
             safety = answer.cursor.safety or ""
             feed.metrics.count(Count.WATERMARKS, source=feed.name, hint=self.name, safety=safety)
         expansion = Expansion(feed, answer, by_cohort=self._settings.by_cohort)
-        self._round = _Round(began, began_monotonic, sight, answer, expansion)
+        self._rounds.append(_Round(began, began_monotonic, sight, answer, expansion))
 
     def _expand(self, current: _Round) -> None:
         subjects = current.expansion.take()
@@ -171,6 +192,7 @@ class Hint:
         live = Live(current.began, {"hint": self.name, "watermark": safety})
         feed.examine(current.portions[0], at, Cause.ENROLLED, live=live, checkpoint=checkpoint)
         current.portions.popleft()
+        self._portions += 1
 
     def _moved(self, current: _Round) -> Checkpoint | None:
         """The checkpoint that holds once the whole round is published; None if it is the old one."""
@@ -194,7 +216,7 @@ class Hint:
             self._measure(cursor, current.sight)
         feed.metrics.gauge(Gauge.LAST_POLL, feed.clock.now().timestamp(), source=feed.name, hint=self.name)
         feed.metrics.observe(Histogram.POLL_DURATION, elapsed, source=feed.name, hint=self.name)
-        self._round = None
+        self._rounds.remove(current)
 
     def _measure(self, cursor: HintCursor, sight: Sight) -> None:
         feed = self._feed

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from connector.source.hints import Safety, Sight
 from connector.source.hints.following import Answer, HintSource, time_column
-from connector.source.hints.memory import Memory
+from connector.source.hints.memory import Memory, Note
 from connector.source.hints.timestamp import QUICK_MARGIN, moments
 from connector.source.hints.watermark import parse, text
 from schemas.records import HintCursor
@@ -24,7 +24,6 @@ class DueFollower:
         self._name, self._overlap, self._offset = name, overlap, offset
         self._memory = Memory()
         self._previous: datetime | None = None
-        self._asked: tuple[datetime, datetime, datetime | None] | None = None
 
     def begin(self, source: HintSource, sight: Sight) -> HintCursor:
         """Where polling starts if all rows are read from now on."""
@@ -47,18 +46,14 @@ class DueFollower:
         shown = column.shown(now - self._offset)
         rows = source.changed(self._name, column.bound(low - self._offset), shown)
         todo = self._memory.unseen(rows, shown, leaving)
-        self._asked = now, shown, leaving
+        self._previous = now
         passed = moments(todo, column, now)
-        return Answer(todo, len(rows), cursor, changed_at={stamp: at + self._offset for stamp, at in passed.items()})
+        begun = {stamp: moment + self._offset for stamp, moment in passed.items()}
+        return Answer(todo, len(rows), cursor, changed_at=begun, note=Note(shown, leaving))
 
     def settled(self, answer: Answer) -> None:
-        """Everything of the last answer is published."""
-        assert self._asked is not None
-        now, shown, leaving = self._asked
-        self._memory.looked_at(answer.rows, shown)
-        self._previous = now
-        if leaving is not None:
-            self._memory.forget_before(leaving)
+        """Everything of an answer is published."""
+        self._memory.settled(answer.rows, answer.note)
 
     def _cursor(self, sight: Sight) -> HintCursor:
         overlap = f"{self._overlap.total_seconds():g} s"

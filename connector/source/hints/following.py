@@ -52,6 +52,8 @@ class Answer:
     """Moments of the rows' stamps, UTC, for display and freshness; none where the cursor is no time."""
     ahead_s: float = 0.0
     """How far the latest stamp is ahead of the clock, in seconds; 0 if none is."""
+    note: object = None
+    """The follower's own, handed back to it by ``settled``."""
     given_up: int = 0
     """How many ranges are looked at no more although nobody knows what became of them; a snapshot finds what was in
     them."""
@@ -69,7 +71,9 @@ class Follower(Protocol):
         ...
 
     def settled(self, answer: Answer) -> None:
-        """Everything of the last answer is published."""
+        """Everything of an answer is published. Answers that failed are not settled; a quick one may be asked for and
+        settled while a full one is still being worked off.
+        """
         ...
 
 

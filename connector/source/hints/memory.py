@@ -9,6 +9,7 @@ memory costs reads, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector.source.hints import HintRow
@@ -18,6 +19,16 @@ _FIRST_AGAIN = timedelta(seconds=2)
 """Longer than the coarsest grain (DATE, a second): what shares a stamp with a row seen earlier is stamped by then."""
 
 Entry = tuple[int, timedelta]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the rows of an answer are remembered by, in the column's terms."""
+
+    shown: datetime
+    """The clock of the read."""
+    leaving: datetime | None
+    """The bound of the next full read; None after a quick one."""
 
 
 class Memory:
@@ -41,6 +52,13 @@ class Memory:
             self._seen[key] = (row.count, now - _time(row))
         while len(self._seen) > self._limit:
             del self._seen[next(iter(self._seen))]
+
+    def settled(self, rows: Iterable[HintRow], note: object) -> None:
+        """An answer with this note was published."""
+        assert isinstance(note, Note)
+        self.looked_at(rows, note.shown)
+        if note.leaving is not None:
+            self.forget_before(note.leaving)
 
     def forget_before(self, bound: datetime) -> None:
         """No read will bring these again."""

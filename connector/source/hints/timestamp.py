@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from connector.source.hints import HintRow, Sight
 from connector.source.hints.following import Answer, HintSource, time_column
-from connector.source.hints.memory import Memory
+from connector.source.hints.memory import Memory, Note
 from connector.source.hints.watermark import Bounds, Watermark, text, watermark
 from connector.source.hints.zones import TimeColumn
 from schemas.records import HintCursor
@@ -27,8 +27,8 @@ class TimestampFollower:
     def __init__(self, name: str, bounds: Bounds) -> None:
         self._name, self._bounds = name, bounds
         self._memory = Memory()
+        # Of the last read, settled or not: what a failed one has brought, the next full one brings again.
         self._previous: datetime | None = None
-        self._asked: tuple[datetime, TimeColumn, datetime | None] | None = None
 
     def begin(self, source: HintSource, sight: Sight) -> HintCursor:
         """Where polling starts if all rows are read from now on."""
@@ -47,24 +47,20 @@ class TimestampFollower:
         rows = source.changed(self._name, column.bound(low))
         leaving = column.bound(planned.cursor) if planned is not None else None
         todo = self._memory.unseen(rows, column.shown(sight.now), leaving)
-        self._asked = sight.now, column, leaving
+        self._previous = sight.now
         return Answer(
             todo,
             len(rows),
             _cursor(self._name, planned) if planned is not None else None,
             changed_at=moments(todo, column, sight.now),
             ahead_s=_ahead(rows, column, sight.now, self._bounds.tolerance),
+            note=Note(column.shown(sight.now), leaving),
             given_up=planned.given_up if planned is not None else 0,
         )
 
     def settled(self, answer: Answer) -> None:
-        """Everything of the last answer is published."""
-        assert self._asked is not None
-        now, column, leaving = self._asked
-        self._memory.looked_at(answer.rows, column.shown(now))
-        self._previous = now
-        if leaving is not None:
-            self._memory.forget_before(leaving)
+        """Everything of an answer is published."""
+        self._memory.settled(answer.rows, answer.note)
 
 
 def moments(rows: Iterable[HintRow], column: TimeColumn, now: datetime) -> dict[datetime | int, datetime]:

@@ -177,3 +177,25 @@ def test_a_rush_of_cohorts_is_worked_off_bit_by_bit() -> None:
     assert 9 <= turns
     looked_at = [value for values in site.database.truths for value in values]
     assert sorted(looked_at) == ["s0", "s1", "s2", "s3"]
+
+
+def test_what_changes_during_a_rush_does_not_wait_for_its_end() -> None:
+    """A quick read is put in between, and the rush goes on."""
+    site = Site(apogee=settings(hints=[{"cursor": "STAMP", "interval": "1s"}]))
+    for number in range(6000):
+        site.database.put(number, f"s{number}", "A", commit=False)
+    site.database.commit()
+    site.clock.sleep(HOUR)
+    site.run(30)
+    assert 6000 == len(site.members()["A"])
+    for number in range(6000):
+        site.database.put(number, f"s{number}", "B", commit=False)
+    site.database.commit()
+    site.run(30, step=5)
+    site.database.put(9000, "new", "B")
+    site.run(30, step=5)
+    assert "new" in site.members()["B"]
+    assert "A" in site.members(), "the rush is over too early to tell anything"
+    site.run(200, step=5)
+
+    assert site.database.truth_of() == site.members()
