@@ -65,12 +65,11 @@ def advance(at: Progress, found: Collection[int], now: datetime, patience: timed
     ``found`` are the numbers that the read of all gaps and of everything above the position brought, ``now`` the
     database's clock before it. Both clock and patience count in whole milliseconds, as checkpoints do.
     """
-    numbers = sorted(set(found))
-    position = max(at.position, numbers[-1]) if numbers else at.position
+    numbers = sorted(found)
+    position = max([at.position, *numbers[-1:]])
     # A clock that went back would leave gaps of the future, which do not age: they begin anew, and live longer.
     watched = [replace(gap, opened_at=min(gap.opened_at, now)) for gap in at.gaps]
-    if position > at.position:
-        watched.append(Gap(at.position + 1, position, now))
+    watched.append(Gap(at.position + 1, position, now))
     left = [piece for gap in watched for piece in _missing(gap, numbers)]
     waiting = [gap for gap in left if now - gap.opened_at <= patience]
     return Progress(position, _joined(waiting, patience)), len(left) - len(waiting)
