@@ -78,7 +78,7 @@ def _preview(name: str, settings: SourceSettings, rows: int | None) -> Preview:
     mapping = RowMapping(settings.membership, settings.cohort, settings.maps)
     try:
         # One row more than is looked at tells whether there are more.
-        batches: Iterable[list[Row]] = source.snapshot() if rows is None else [source.sample(rows + 1)]
+        batches: Iterable[list[Row]] = source.some(None) if rows is None else [source.sample(rows + 1)]
         return preview(mapping, batches, most_rows=2**62 if rows is None else rows)
     finally:
         source.close()

@@ -56,7 +56,7 @@ class OracleMessage(Entry):
     CURSOR_TYPE = (
         "CS2010",
         'The cursor column {column} of hint "{hint}" of source "{source}" is a {type}.',
-        "Name a DATE or TIMESTAMP column.",
+        "Name a column that is a {fitting}; the hint's kind wants that.",
     )
     STUDENT_TYPE = (
         "CS2011",
@@ -67,6 +67,36 @@ class OracleMessage(Entry):
         "CS2013",
         'The {query} query of source "{source}" took too long and was ended.',
         "It is tried again by itself. If it comes back, look at its plan, or raise call_timeout (snapshot_timeout).",
+    )
+    ACCOUNT_CLOSED = (
+        "CS2014",
+        'The account of source "{source}" cannot log on: {reason}.',
+        "Have the DBA unlock it, set its password anew, or grant CREATE SESSION. It is tried again every 5 minutes.",
+    )
+    NO_SESSION = (
+        "CS2015",
+        'The database has no session left for source "{source}": {reason}.',
+        "It needs two, one for polling and one for a snapshot. Have the DBA look at SESSIONS_PER_USER, SESSIONS and PROCESSES.",
+    )
+    ALTERED = (
+        "CS2016",
+        'What the {query} query of source "{source}" reads was altered or truncated meanwhile: {reason}.',
+        "It starts again by itself. If it comes back, take snapshots when nothing is loaded or rebuilt.",
+    )
+    LIMITED = (
+        "CS2017",
+        'The database ended the {query} query of source "{source}" because of a limit: {reason}.',
+        "It is tried again by itself. Have the DBA raise the limit of the profile or resource plan, or look at the query's plan.",
+    )
+    TEMP_FULL = (
+        "CS2018",
+        'The database had no room to sort the {query} query of source "{source}": {reason}.',
+        "Have the DBA enlarge the temporary tablespace. It is tried again by itself.",
+    )
+    COLUMN_RETYPED = (
+        "CS2019",
+        'The column {column} of the {query} query of source "{source}" has become a {type}.',
+        "It goes on by itself where that type fits. Look who altered the table.",
     )
     SNAPSHOT_DISORDER = (
         "CS2012",
@@ -118,6 +148,11 @@ class OracleMessage(Entry):
         "The record at offset {offset} of partition {partition} of {topic} cannot be decoded: {reason}.",
         "Run the release, or name the schema registry, that it was written with. Without it the state would be wrong.",
     )
+    NUMBER_BROKEN = (
+        "CS2029",
+        'The cursor column {column} of hint "{hint}" of source "{source}" holds {value}, which is not a whole number.',
+        "Name a column that takes its numbers from a sequence, or correct the row.",
+    )
     COLUMN_UNINDEXED = (
         "CS2030",
         'No index of {table} begins with {column}, which the {hint} query of source "{source}" looks for at every poll.',
@@ -136,10 +171,60 @@ class OracleMessage(Entry):
     TRANSACTIONS_HIDDEN = (
         "CS2033",
         'Open transactions of source "{source}" cannot be seen, so late commits are found within the overlap only.',
-        "Have the DBA grant SELECT on V_$TRANSACTION (GV_$TRANSACTION on RAC). It is not required.",
+        "Have the DBA run: GRANT SELECT ON sys.gv_$transaction TO {user}. It is not required.",
     )
     NO_ROWS = (
         "CS2034",
         'The membership query of source "{source}" brings no row.',
         "Check the query, and whether a policy hides the rows from this user.",
+    )
+    TRANSACTIONS_LOCAL = (
+        "CS2035",
+        'Of the open transactions of source "{source}" only those of one instance are seen, which proves nothing.',
+        "Have the DBA run: GRANT SELECT ON sys.gv_$transaction TO {user}. It is not required.",
+    )
+    UNPROVED = (
+        "CS2036",
+        'It cannot be proved that hint "{hint}" of source "{source}" misses nothing: {reasons}.',
+        "What comes later than its overlap is found by the next snapshot. {advice}",
+    )
+    SCAN_TYPE = (
+        "CS2037",
+        'The column {column}, which hint "{hint}" of source "{source}" should hash, is a {type}.',
+        "Name other columns in its setting columns, or turn this one into text or a number in a query.",
+    )
+    SCAN_SLOW = (
+        "CS2038",
+        'One scan of hint "{hint}" of source "{source}" takes {seconds} s of the database.',
+        "With share = {share} it runs every {every} s at most. Scan at a longer interval, or find a column to follow.",
+    )
+    SEQUENCE_HIDDEN = (
+        "CS2039",
+        'The sequence {sequence} of hint "{hint}" of source "{source}" cannot be seen.',
+        "Correct drawn_from, or have the DBA run: GRANT SELECT ON sys.dba_sequences TO {user}. It is not required.",
+    )
+    SEQUENCE_CYCLES = (
+        "CS2040",
+        'The sequence {sequence} begins again after its last number (CYCLE), and then hint "{hint}" of source "{source}" sees nothing.',
+        "Have the DBA run: ALTER SEQUENCE {sequence} NOCYCLE",
+    )
+    SEQUENCE_DESCENDS = (
+        "CS2041",
+        'The sequence {sequence} counts down, so hint "{hint}" of source "{source}" sees nothing new.',
+        "Follow another column.",
+    )
+    SEQUENCE_CACHED = (
+        "CS2042",
+        'On several instances the sequence {sequence} of hint "{hint}" of source "{source}" gives numbers out of order: each holds up to {cache} of them.',
+        "Set overlap longer than the quietest instance keeps its numbers, or have the DBA run: ALTER SEQUENCE {sequence} ORDER",
+    )
+    SEQUENCE_BEHIND = (
+        "CS2043",
+        'Hint "{hint}" of source "{source}" has the number {highest}, but its sequence {sequence} is only at {last}.',
+        "The rows take their numbers from elsewhere, or the sequence was made anew. What it gives below {highest} is not seen.",
+    )
+    PROOF_BROKEN = (
+        "CS2044",
+        'A snapshot found {count} memberships of source "{source}" that hint "{hint}" had passed by, although it was proved.',
+        'If an application writes the cursor, set stamped_by = "application"; if statements run long, raise slack.',
     )

@@ -15,7 +15,14 @@ import oracledb
 from connector.runtime.errors import Halted, OperationalError, Unavailable
 from connector.runtime.messages import OracleMessage, message
 
-_LOGON = {"ORA-01017", "ORA-01005", "ORA-01045", "ORA-28000", "ORA-28001", "ORA-28002", "ORA-28011", "ORA-28041"}
+_PASSWORD = {"ORA-01017", "ORA-01005"}
+_CLOSED = {
+    "ORA-28000",  # locked
+    "ORA-28001",  # password expired
+    "ORA-28011",  # password expires, account too
+    "ORA-01045",  # no right to create a session
+}
+_LOGON = {*_PASSWORD, *_CLOSED, "ORA-28002", "ORA-28041"}
 _ADDRESS = {
     "DPY-4000",  # name not in tnsnames.ora
     "DPY-4026",  # tnsnames.ora missing
@@ -27,8 +34,39 @@ _ADDRESS = {
 }
 _OLD_SERVER = {"DPY-3010", "DPY-3015", "DPY-3001"}
 """The thin driver cannot talk to this server; thick mode can."""
-_STATEMENT = re.compile(r"ORA-(009\d\d|01031|017(19|22)|01789|01839|018(30|4\d|5\d|61)|02289|04043|30926|12899|06550)")
-_GONE = {"DPY-4011", "DPY-1001", "DPI-1010", "DPI-1080", "ORA-01012", "ORA-03113", "ORA-03114", "ORA-03135"}
+_STATEMENT = re.compile(
+    r"ORA-(009\d\d|01031|017(19|22)|01789|01839|018(30|4\d|5\d|61)|02003|02019|02289|040(43|63)|30926|12899|06550|2811[235])"
+)
+"""Faults of the statement, of what it names, or of its grants: a person must act."""
+_GONE = {
+    "DPY-4011",
+    "DPY-1001",
+    "DPI-1010",
+    "DPI-1080",
+    "ORA-00028",  # killed
+    "ORA-01012",
+    "ORA-01089",  # shutting down
+    "ORA-01092",  # instance terminated
+    "ORA-02396",  # idle for too long
+    "ORA-03113",
+    "ORA-03114",
+    "ORA-03135",
+    "ORA-25408",  # failed over in the middle of a call
+}
+_ALTERED = {
+    "ORA-01410",  # truncated, or rebuilt
+    "ORA-01466",  # altered since the transaction began
+    "ORA-08103",  # dropped, truncated or exchanged
+}
+_NO_SESSION = {"ORA-00018", "ORA-00020", "ORA-02391", "ORA-12516", "ORA-12519", "ORA-12520"}
+_LIMITS = {
+    "ORA-00040",  # the resource plan's time for a call
+    "ORA-02392",  # the profile's CPU and reads
+    "ORA-02393",
+    "ORA-02394",
+    "ORA-02395",
+    "ORA-56735",
+}
 _NOT_ORACLE = re.compile(r"DPY-(4011|50\d\d)")
 """A connection that ends before it began, or bytes that are no TNS."""
 _TIME_OUTS = {"DPY-4024", "DPI-1067", "ORA-01013"}
@@ -65,7 +103,14 @@ class DriverError:
     @property
     def wrong_password(self) -> bool:
         """Whether another attempt with the same password could lock the account."""
-        return self.code in ("ORA-01017", "ORA-01005")
+        return self.code in _PASSWORD
+
+    @property
+    def account_closed(self) -> bool:
+        """Whether the account is locked, expired or has no rights: soon another attempt is as vain, whatever the
+        password.
+        """
+        return self.code in _CLOSED
 
     @property
     def no_such_object(self) -> bool:
@@ -77,11 +122,13 @@ def connecting(source: str, error: oracledb.Error) -> OperationalError:
     """What a failed log-on means."""
     said = DriverError.of(error)
     if said.code in _LOGON:
-        return Halted(message(OracleMessage.LOGON_REFUSED, source=source, reason=said.text))
+        return _refused(source, said)
     if said.code in _ADDRESS:
         return Halted(message(OracleMessage.BAD_ADDRESS, source=source, reason=said.text))
     if said.code in _OLD_SERVER:
         return Halted(message(OracleMessage.NEEDS_THICK, source=source, reason=said.text))
+    if said.code in _NO_SESSION:
+        return Unavailable(message(OracleMessage.NO_SESSION, source=source, reason=said.text))
     if _NOT_ORACLE.match(said.code) or _NOT_ORACLE.match(said.text):
         return Unavailable(message(OracleMessage.NO_ANSWER, source=source, reason=said.text))
     return Unavailable(message(OracleMessage.UNREACHABLE, source=source, reason=said.text))
@@ -91,11 +138,22 @@ def calling(source: str, query: str, error: oracledb.Error) -> OperationalError:
     """What a failed statement means; ``query`` says which one."""
     said = DriverError.of(error)
     if said.code in _LOGON:
-        return Halted(message(OracleMessage.LOGON_REFUSED, source=source, reason=said.text))
+        return _refused(source, said)
     if _STATEMENT.fullmatch(said.code):
         return Halted(message(OracleMessage.QUERY_REFUSED, source=source, query=query, reason=said.text))
     if said.code in _TIME_OUTS:
         return Unavailable(message(OracleMessage.TIMED_OUT, source=source, query=query))
     if said.code == "ORA-01555":
         return Unavailable(message(OracleMessage.SNAPSHOT_TOO_OLD, source=source, query=query))
+    if said.code == "ORA-01652":
+        return Unavailable(message(OracleMessage.TEMP_FULL, source=source, query=query, reason=said.text))
+    if said.code in _ALTERED:
+        return Unavailable(message(OracleMessage.ALTERED, source=source, query=query, reason=said.text))
+    if said.code in _LIMITS:
+        return Unavailable(message(OracleMessage.LIMITED, source=source, query=query, reason=said.text))
     return Unavailable(message(OracleMessage.QUERY_FAILED, source=source, query=query, reason=said.text))
+
+
+def _refused(source: str, said: DriverError) -> Halted:
+    entry = OracleMessage.ACCOUNT_CLOSED if said.account_closed else OracleMessage.LOGON_REFUSED
+    return Halted(message(entry, source=source, reason=said.text))

@@ -31,14 +31,14 @@ class _Attempt:
 
 
 class LogOn:
-    """Makes connections by ``connect``; ``monotonic`` is a clock in seconds."""
+    """Makes one session's connections, one at a time; ``monotonic`` is a clock in seconds."""
 
-    def __init__(self, connect: Callable[[], oracledb.Connection], monotonic: Callable[[], float]) -> None:
-        self._connect, self._monotonic = connect, monotonic
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
         self._pending: _Attempt | None = None
 
-    def __call__(self, timeout_s: float) -> oracledb.Connection:
-        """A new connection.
+    def __call__(self, connect: Callable[[], oracledb.Connection], timeout_s: float) -> oracledb.Connection:
+        """A new connection, by ``connect`` or by an earlier call's that is still under way.
 
         Raises:
             NoAnswer: not within ``timeout_s``.
@@ -50,7 +50,7 @@ class LogOn:
             attempt = None
         if attempt is None:
             attempt = self._pending = _Attempt(self._monotonic())
-            threading.Thread(target=self._run, args=(attempt,), name="oracle-log-on", daemon=True).start()
+            threading.Thread(target=_run, args=(attempt, connect), name="oracle-log-on", daemon=True).start()
         if not attempt.done.wait(timeout_s):
             raise NoAnswer
         self._pending = None
@@ -59,12 +59,13 @@ class LogOn:
         assert attempt.connection is not None
         return attempt.connection
 
-    def _run(self, attempt: _Attempt) -> None:
-        try:
-            attempt.connection = self._connect()
-        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread
-            attempt.error = error
-        attempt.done.set()
-        if attempt.abandoned and attempt.connection is not None:
-            with suppress(oracledb.Error):
-                attempt.connection.close()
+
+def _run(attempt: _Attempt, connect: Callable[[], oracledb.Connection]) -> None:
+    try:
+        attempt.connection = connect()
+    except BaseException as error:  # noqa: BLE001 - handed to the waiting thread
+        attempt.error = error
+    attempt.done.set()
+    if attempt.abandoned and attempt.connection is not None:
+        with suppress(oracledb.Error):
+            attempt.connection.close()

@@ -4,35 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
-from zoneinfo import ZoneInfo
-
-import oracledb
 
 from connector.runtime.clock import Clock
 from connector.runtime.errors import Halted
 from connector.runtime.messages import OracleMessage, message
-from connector.source.hints import HintRow
-from connector.source.hints.zones import Grain, TimeColumn
-from connector.source.mapping import Row, RowMapping, value_of
+from connector.source.hints import Group, HintRow, OpenTransactions, Position
+from connector.source.hints.zones import NumberColumn, TimeColumn
+from connector.source.mapping import Row, RowMapping, stamp_column, value_of
 from connector.source.oracle import statements
-from connector.source.oracle.errors import DriverError
-from connector.source.oracle.session import Session
-from connector.source.reading import OpenTransactions
-from connector.source.settings import HintSettings, SourceSettings, hint_name
+from connector.source.oracle.account import Account
+from connector.source.oracle.ahead import Ahead
+from connector.source.oracle.columns import NUMBERS, TEXTS, bound_value
+from connector.source.oracle.dictionary import Dictionary
+from connector.source.oracle.hinting import HintQueries, missing_column
+from connector.source.oracle.identity import IdentityQuery
+from connector.source.oracle.proof import Proof
+from connector.source.oracle.session import Expected, Session
+from connector.source.oracle.transactions import Transactions
+from connector.source.oracle.watched import Watched
+from connector.source.settings import SourceSettings
 from schemas.records import DatabaseIdentity
 
-_GRAINS = {
-    oracledb.DB_TYPE_DATE: Grain.DATE,
-    oracledb.DB_TYPE_TIMESTAMP: Grain.TIMESTAMP,
-    oracledb.DB_TYPE_TIMESTAMP_TZ: Grain.ZONED,
-    oracledb.DB_TYPE_TIMESTAMP_LTZ: Grain.ZONED,
-}
-_TEXTS = {oracledb.DB_TYPE_VARCHAR, oracledb.DB_TYPE_CHAR, oracledb.DB_TYPE_NVARCHAR, oracledb.DB_TYPE_NCHAR}
 _PATIENCE_S = 2.0
-_LOOK_AGAIN_S = 600.0
-"""After this time it is tried again whether open transactions may be seen."""
+_TYPES_AGAIN_S = 600.0
+"""Columns are described again after this time, since somebody may have altered a table."""
 
 
 def polled_source(name: str, settings: SourceSettings, clock: Clock) -> OracleSource:
@@ -46,14 +42,19 @@ class OracleSource:
     def __init__(self, name: str, settings: SourceSettings, clock: Clock, *, patience_s: float | None = None) -> None:
         """``patience_s`` is the longest wait for a log-on, which goes on behind it; None: as long as it takes."""
         self.name, self.settings, self._clock = name, settings, clock
-        self.mapping = RowMapping(settings.membership, settings.cohort, settings.maps)
-        self.session = Session(name, settings, clock, patience_s=patience_s)
-        self._hints = {hint_name(hint, n): hint for n, hint in enumerate(settings.hints, 1)}
+        self.mapping = RowMapping.of(settings)
+        self._account = Account(name, settings, clock)
+        self.session = Session(self._account, name, settings, clock, patience_s=patience_s)
+        self.hints = HintQueries(self.session, settings, self.mapping)
+        self._watched = Watched(self.session, self.hints, self.mapping)
+        self._transactions = Transactions(self.session, settings.timezone, clock.monotonic)
+        self._identity = IdentityQuery(self.session, clock.monotonic)
+        self._proof = Proof(lambda: Dictionary(self.session), clock.monotonic)
         self._origin = statements.origin(settings.membership.table, settings.membership.query)
         self._student_type: Any = None
-        self._cursors: dict[str, TimeColumn] = {}
-        self._transactions_view: str | None = "GV$TRANSACTION"
-        self._hidden_since = 0.0
+        self._described_at = clock.monotonic()
+        self._role = ""
+        self._reading: Ahead[Row] | None = None
 
     @property
     def busy(self) -> float:
@@ -61,66 +62,59 @@ class OracleSource:
 
     def clock(self) -> datetime:
         ((now,),) = self.session.rows("clock", statements.CLOCK)
-        return _utc(now)
+        read: datetime = now
+        return read.replace(tzinfo=UTC)
 
     def identity(self) -> DatabaseIdentity:
-        ((name, container, unique, role),) = self.session.rows("identity", statements.IDENTITY)
-        # A pluggable database that is cloned keeps its container's names.
-        full = f"{name}/{container}" if container and container != name else str(name or "")
-        return DatabaseIdentity(full, str(unique or ""), str(role or ""))
+        found = self._identity()
+        self._role = found.role
+        return found
 
     def open_transactions(self) -> OpenTransactions:
-        if self._transactions_view is None:
-            if self._clock.monotonic() - self._hidden_since < _LOOK_AGAIN_S:
-                return OpenTransactions(visible=False)
-            self._transactions_view = "GV$TRANSACTION"
-        try:
-            sql = statements.OPEN_TRANSACTIONS.format(view=self._transactions_view)
-            ((oldest, now),) = self.session.rows("transactions", sql)
-        except Halted as fault:
-            if not _hidden(fault):
-                raise
-            self._transactions_view = "V$TRANSACTION" if self._transactions_view.startswith("G") else None
-            self._hidden_since = self._clock.monotonic()
-            return self.open_transactions()
-        return OpenTransactions(visible=True, oldest_age_s=(now - oldest).total_seconds() if oldest else None)
+        return self._transactions.open()
 
-    def cursor_column(self, hint: str) -> TimeColumn:
-        if hint not in self._cursors:
-            settings = self._hints[hint]
-            columns = self.columns(f"hint {hint}", self.hint_origin(settings))
-            self._require(columns, self._subject(settings), f"hint {hint}", f"hint {hint}")
-            self._require(columns, [settings.cursor], f"hint {hint}", "its cursor")
-            kind = columns[settings.cursor]
-            if kind not in _GRAINS:
-                raise Halted(
-                    message(
-                        OracleMessage.CURSOR_TYPE, source=self.name, hint=hint, column=settings.cursor, type=kind.name
-                    )
-                )
-            self._cursors[hint] = TimeColumn(_GRAINS[kind], ZoneInfo(self.settings.timezone))
-        return self._cursors[hint]
+    def against_proof(self, hint: str) -> tuple[str, ...]:
+        settings, membership = self.hints.settings[hint], self.settings.membership
+        if not self._role:
+            self.identity()
+        own = settings.table is None and settings.query is None
+        table, query = (membership.table, membership.query) if own else (settings.table, settings.query)
+        numbered = settings.cursor is not None and isinstance(self.cursor_column(hint), NumberColumn)
+        return self._proof.against(settings, table, query, self._role, numbered=numbered)
 
-    def changed(self, hint: str, low: datetime) -> list[HintRow]:
-        settings, column = self._hints[hint], self.cursor_column(hint)
-        subject = self._subject(settings)
-        sql = statements.hint(self.hint_origin(settings), subject, settings.cursor, column.grain)
-        # The driver binds a datetime as a DATE, without its fraction, unless told otherwise.
-        kind = oracledb.DB_TYPE_DATE if column.grain is Grain.DATE else oracledb.DB_TYPE_TIMESTAMP
-        rows = self.session.rows(f"hint {hint}", sql, {"low": low}, {"low": kind})
-        if settings.by_cohort:
-            return [HintRow(tuple(row[:-2]), row[-2], int(row[-1])) for row in rows]
-        return [HintRow(value_of(row[0]), row[1], int(row[2])) for row in rows if row[0] is not None]
+    def cursor_column(self, hint: str) -> TimeColumn | NumberColumn:
+        if self._clock.monotonic() - self._described_at >= _TYPES_AGAIN_S:
+            self._forget_types()
+        return self.hints.terms(hint)
+
+    def changed(self, hint: str, low: Position, high: Position | None = None) -> list[HintRow]:
+        assert isinstance(low, datetime), "a hint by times"
+        assert high is None or isinstance(high, datetime), "a hint by times"
+        return self.hints.changed(hint, low, high)
+
+    def numbered(self, hint: str, ranges: Sequence[tuple[int, int | None]]) -> list[HintRow]:
+        return self.hints.numbered(hint, ranges)
+
+    def highest(self, hint: str) -> int | None:
+        return self.hints.highest(hint)
+
+    def scan(self, hint: str) -> list[Group]:
+        return self.hints.scan(hint)
 
     def truth(self, values: Sequence[str]) -> list[Row]:
-        binds = [bind for value in values if (bind := self._bound(value)) is not None]
+        kind = self.student_type()
+        binds = [bind for value in values if (bind := bound_value(value, kind)) is not None]
         if not binds:
             return []
-        columns = self.mapping.columns
-        sql, size = statements.truth(self._origin, columns, self.mapping.student_column, len(binds))
+        what, columns = self._selected()
+        sql, size = statements.truth(self._origin, what, self.mapping.student_column, len(binds))
         filled = binds + binds[-1:] * (size - len(binds))
-        rows = self.session.rows("truth", sql, {f"s{n}": bind for n, bind in enumerate(filled)})
+        named = {f"s{n}": bind for n, bind in enumerate(filled)}
+        rows = self.session.rows("truth", sql, named, expected=self._expected(columns))
         return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def watched(self, values: Sequence[str]) -> list[Row] | None:
+        return self._watched.rows(values)
 
     def students_of(self, cohort: tuple[object, ...]) -> list[str]:
         nulls = [part is None for part in cohort]
@@ -137,39 +131,43 @@ class OracleSource:
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def snapshot(self) -> Iterator[list[Row]]:
-        columns = self.mapping.columns
-        text = self.student_type() in _TEXTS
-        sql = statements.snapshot(self._origin, columns, self.mapping.student_column, text=text)
-        timeout = self.settings.snapshot_timeout.total_seconds()
-        session = Session(self.name, self.settings, self._clock, timeout_s=timeout)
-        for batch in session.stream("snapshot", sql):
-            yield [dict(zip(columns, row, strict=True)) for row in batch]
+        text = self.student_type() in TEXTS
+        what, columns = self._selected()
+        sql = statements.snapshot(self._origin, what, self.mapping.student_column, text=text)
+        session, expected = self._second_session(), self._expected(columns)
+        reading = Ahead(
+            lambda: _named(session.stream("snapshot", sql, expected), columns),
+            session.cancel,
+            lambda: session.busy,
+            self.settings.snapshot_share,
+        )
+        self._reading = reading
+        try:
+            yield from reading
+        finally:
+            reading.close()
 
     def sample(self, rows: int) -> list[Row]:
         """At most so many rows, whichever come first."""
         return [row for batch in self.some(rows) for row in batch]
 
-    def some(self, rows: int) -> Iterator[list[Row]]:
-        """Batches of at most so many rows, whichever come first, in a session of its own."""
+    def some(self, rows: int | None) -> Iterator[list[Row]]:
+        """Batches of at most so many rows, whichever come first, in a session of its own; None: of all. It waits for the
+        database.
+        """
         self.student_type()
-        sql = statements.sample(self._origin, self.mapping.columns, rows)
-        timeout = self.settings.snapshot_timeout.total_seconds()
-        session = Session(self.name, self.settings, self._clock, timeout_s=timeout)
-        for batch in session.stream("membership", sql):
-            yield [dict(zip(self.mapping.columns, row, strict=True)) for row in batch]
+        what, columns = self._selected()
+        sql = statements.sample(self._origin, what, rows)
+        yield from _named(self._second_session().stream("membership", sql, self._expected(columns)), columns)
+
+    def refresh(self) -> None:
+        self._forget_types()
+        self._proof.refresh()
 
     def close(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
         self.session.close()
-
-    def hint_origin(self, hint: HintSettings) -> str:
-        """What the hint query reads."""
-        if hint.table is None and hint.query is None:
-            return self._origin
-        return statements.origin(hint.table, hint.query)
-
-    def columns(self, query: str, origin: str) -> dict[str, Any]:
-        """Names and types of what is read."""
-        return self.session.columns(query, statements.description(origin))
 
     def student_type(self) -> Any:
         """The type of the student column, after all columns of the patterns were found.
@@ -178,62 +176,48 @@ class OracleSource:
             Halted: a column is missing, or the student column is neither text nor number.
         """
         if self._student_type is None:
-            columns = self.columns("membership", self._origin)
+            columns = self.session.columns("membership", statements.description(self._origin))
             mapping = self.mapping
             named = {"student": mapping.student, "idnumber": mapping.idnumber, "name": mapping.name}
             named |= {"category": mapping.category, "row_key": mapping.row_key}
             for what, pattern in named.items():
                 if pattern is not None:
-                    self._require(columns, pattern.columns, "membership", f"the pattern of {what}")
-            self._require(columns, mapping.columns, "membership", "an active condition")
-            kind = columns[mapping.student_column]
-            if kind not in _TEXTS and kind is not oracledb.DB_TYPE_NUMBER:
-                raise Halted(
-                    message(OracleMessage.STUDENT_TYPE, source=self.name, column=mapping.student_column, type=kind.name)
-                )
-            self._student_type = kind
-        return self._student_type
-
-    def refresh(self) -> None:
-        self._student_type = None
-        self._cursors.clear()
-
-    def _subject(self, hint: HintSettings) -> list[str]:
-        if hint.by_cohort:
-            return list(self.mapping.idnumber.columns)
-        return [hint.student or self.mapping.student_column]
-
-    def _require(self, found: dict[str, Any], wanted: Sequence[str], query: str, pattern: str) -> None:
-        for column in wanted:
-            if column not in found:
+                    missing_column(self.name, "membership", columns, pattern.columns, f"the pattern of {what}")
+            missing_column(self.name, "membership", columns, mapping.columns, "an active condition")
+            found = columns[mapping.student_column]
+            if found.type not in TEXTS | NUMBERS:
                 raise Halted(
                     message(
-                        OracleMessage.COLUMN_MISSING,
-                        source=self.name,
-                        query=query,
-                        column=column,
-                        pattern=pattern,
-                        columns=", ".join(found),
+                        OracleMessage.STUDENT_TYPE, source=self.name, column=mapping.student_column, type=found.name
                     )
                 )
+            self._student_type = found.type
+        return self._student_type
 
-    def _bound(self, value: str) -> str | int | Decimal | None:
-        """A value of the student column to compare with; None if the column cannot have it. A number is bound as such:
-        Oracle would convert the column of a text comparison, and its index would be lost.
-        """
-        if self.student_type() in _TEXTS:
-            return value
-        try:
-            return int(value) if value.lstrip("-").isdecimal() else Decimal(value)
-        except InvalidOperation:
-            return None
+    def _selected(self) -> tuple[str, tuple[str, ...]]:
+        """What is selected of memberships, and under which names."""
+        stamps = {}
+        for number, (name, hint) in enumerate(self.mapping.stamped.items(), 1):
+            assert hint.cursor is not None, f"{name} has no cursor"
+            stamps[stamp_column(number)] = statements.stamp("m", hint.cursor, self.cursor_column(name))
+        return statements.selected(self.mapping.columns, stamps), (*self.mapping.columns, *stamps)
+
+    def _expected(self, columns: Sequence[str]) -> Expected:
+        """A student column that changes between text and number would be compared as what it was."""
+        kinds = TEXTS if self.student_type() in TEXTS else NUMBERS
+        return {columns.index(self.mapping.student_column): kinds}
+
+    def _second_session(self) -> Session:
+        timeout = self.settings.snapshot_timeout.total_seconds()
+        return Session(self._account, self.name, self.settings, self._clock, timeout_s=timeout)
+
+    def _forget_types(self) -> None:
+        self._described_at = self._clock.monotonic()
+        self._student_type = None
+        self.hints.refresh()
+        self._watched.refresh()
 
 
-def _utc(naive: datetime) -> datetime:
-    return naive.replace(tzinfo=UTC)
-
-
-def _hidden(fault: Halted) -> bool:
-    """Whether the view cannot be seen, as opposed to something being wrong."""
-    cause = fault.__cause__
-    return isinstance(cause, oracledb.Error) and DriverError.of(cause).no_such_object
+def _named(batches: Iterator[list[tuple[Any, ...]]], columns: Sequence[str]) -> Iterator[list[Row]]:
+    for batch in batches:
+        yield [dict(zip(columns, row, strict=True)) for row in batch]

@@ -1,14 +1,10 @@
-"""One session: logs on when needed, runs statements, tries again what may pass, and counts its time in the database.
-
-A refused password is tried once per value: a wrong one must not lock the account.
-"""
+"""One session: logs on when needed, runs statements, tries again what may pass, and counts its time in the database."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from threading import Lock
+from functools import partial
 from typing import Any, TypeVar
 
 import oracledb
@@ -16,24 +12,31 @@ import tenacity
 
 from connector.runtime.clock import Clock
 from connector.runtime.errors import Halted, Unavailable
-from connector.runtime.messages import OracleMessage, SettingsMessage, message
-from connector.runtime.settings import Secret
+from connector.runtime.messages import OracleMessage, message
 from connector.source.oracle import errors
+from connector.source.oracle.account import Account
+from connector.source.oracle.columns import Described
 from connector.source.oracle.errors import DriverError
 from connector.source.oracle.logon import LogOn, NoAnswer
 from connector.source.oracle.statements import READ_ONLY
 from connector.source.settings import SourceSettings
 
 T = TypeVar("T")
+Row = tuple[Any, ...]
+Expected = Mapping[int, frozenset[Any]]
+"""By position in the answer, the driver's types that a column may have."""
 _ATTEMPTS = 3
-_thick = Lock()
+_AT_ONCE_S = 1.0
+"""A log-on that fails within it is tried again at once; one that took longer would fail as slowly again."""
+_VAIN = (OracleMessage.NO_ANSWER, OracleMessage.TIMED_OUT, OracleMessage.LIMITED, OracleMessage.COLUMN_RETYPED)
 
 
 class Session:
-    """Not for use by several threads. Connects lazily, and anew after the connection was lost."""
+    """Not for use by several threads, but for ``cancel``. Connects lazily, and anew after the connection was lost."""
 
     def __init__(
         self,
+        account: Account,
         source: str,
         settings: SourceSettings,
         clock: Clock,
@@ -44,44 +47,48 @@ class Session:
         """``timeout_s`` ends a call, ``patience_s`` the wait for a log-on, which goes on behind it and may be there when
         it is asked for again; None: as the settings say.
         """
-        self.source, self._settings, self._clock = source, settings, clock
-        # Resolving, connecting and the log-on's own round trips: some room beyond the TCP connection's time.
-        self._patience_s = patience_s or settings.connect_timeout.total_seconds() * 1.5
+        self.source, self._account, self._settings, self._clock = source, account, settings, clock
+        self._patience_s = patience_s or settings.connect_timeout.total_seconds()
         self._timeout_ms = int((timeout_s or settings.call_timeout.total_seconds()) * 1000)
         self._connection: oracledb.Connection | None = None
-        self._password = self._wallet_password = ""
-        self._log_on = LogOn(self._open, clock.monotonic)
-        self._refused: tuple[bytes, Halted] | None = None
+        self._log_on = LogOn(clock.monotonic)
+        self._connecting_s = 0.0
         self.busy = 0.0
         """Seconds spent inside the database so far."""
 
     def rows(
-        self, query: str, sql: str, binds: Mapping[str, object] | None = None, types: Mapping[str, Any] | None = None
-    ) -> list[tuple[Any, ...]]:
+        self,
+        query: str,
+        sql: str,
+        binds: Mapping[str, object] | None = None,
+        types: Mapping[str, Any] | None = None,
+        expected: Expected | None = None,
+    ) -> list[Row]:
         """All rows of a statement. ``query`` names it in messages, and as the session's action.
 
         Raises:
-            Unavailable: three attempts failed in ways that may pass.
+            Unavailable: three attempts failed in ways that may pass; or a column is not of a type that is ``expected``.
             Halted: it cannot succeed until a person acts.
         """
 
-        def fetch(cursor: oracledb.Cursor) -> list[tuple[Any, ...]]:
+        def fetch(cursor: oracledb.Cursor) -> list[Row]:
             self._execute(cursor, sql, binds, types)
-            found: list[tuple[Any, ...]] = cursor.fetchall()
+            self._look_at_types(query, cursor, expected or {})
+            found: list[Row] = cursor.fetchall()
             return found
 
         return self._retrying(query, fetch)
 
-    def columns(self, query: str, sql: str) -> dict[str, Any]:
-        """Names of a statement's columns with the driver's types, in order. Raises as ``rows`` does."""
+    def columns(self, query: str, sql: str) -> dict[str, Described]:
+        """A statement's columns by name, in order. Raises as ``rows`` does."""
 
-        def describe(cursor: oracledb.Cursor) -> dict[str, Any]:
+        def describe(cursor: oracledb.Cursor) -> dict[str, Described]:
             cursor.execute(sql)
-            return {column[0]: column[1] for column in cursor.description or ()}
+            return {column[0]: Described.of(column) for column in cursor.description or ()}
 
         return self._retrying(query, describe)
 
-    def stream(self, query: str, sql: str) -> Iterator[list[tuple[Any, ...]]]:
+    def stream(self, query: str, sql: str, expected: Expected | None = None) -> Iterator[list[Row]]:
         """Batches of rows of one statement, within one read-only transaction. Not tried again: who reads starts anew.
 
         Raises:
@@ -92,6 +99,7 @@ class Session:
                 cursor = connection.cursor()
                 cursor.execute(READ_ONLY)
                 self._execute(cursor, sql, None, None)
+            self._look_at_types(query, cursor, expected or {})
             while True:
                 with self._calling(query):
                     batch = cursor.fetchmany(self._settings.fetch_rows)
@@ -100,6 +108,13 @@ class Session:
                 yield batch
         finally:
             self.close()
+
+    def cancel(self) -> None:
+        """End the call that another thread is waiting in."""
+        connection = self._connection
+        if connection is not None:
+            with suppress(oracledb.Error, OSError):  # it may be gone, or closed just now
+                connection.cancel()
 
     def close(self) -> None:
         """Log off; the next call logs on again."""
@@ -111,10 +126,14 @@ class Session:
     def _retrying(self, query: str, call: Callable[[oracledb.Cursor], T]) -> T:
         def attempt() -> T:
             with self._calling(query) as connection, connection.cursor() as cursor:
-                return call(cursor)
+                found = call(cursor)
+                if connection.transaction_in_progress:
+                    # A query through a database link opens one, which must not stay open in two databases.
+                    connection.rollback()
+                return found
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_worth_another),
+            retry=tenacity.retry_if_exception(self._worth_another),
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
             wait=tenacity.wait_exponential_jitter(multiplier=0.2, max=2.0, jitter=0.3),
             sleep=self._clock.sleep,
@@ -144,6 +163,20 @@ class Session:
         finally:
             self.busy += self._clock.monotonic() - began
 
+    def _look_at_types(self, query: str, cursor: oracledb.Cursor, expected: Expected) -> None:
+        for place, types in expected.items():
+            column = (cursor.description or ())[place]
+            if column[1] not in types:
+                raise Unavailable(
+                    message(
+                        OracleMessage.COLUMN_RETYPED,
+                        source=self.source,
+                        query=query,
+                        column=column[0],
+                        type=Described.of(column).name,
+                    )
+                )
+
     def _execute(
         self,
         cursor: oracledb.Cursor,
@@ -165,61 +198,23 @@ class Session:
         return self._connection
 
     def _connect(self) -> oracledb.Connection:
-        settings = self._settings
-        self._password = self._secret("password", settings.password)
-        if settings.wallet_password is not None:
-            self._wallet_password = self._secret("wallet_password", settings.wallet_password)
-        mark = hashlib.sha256(f"{settings.user}\0{self._password}".encode()).digest()
-        if self._refused is not None and self._refused[0] == mark:
-            raise self._refused[1]
+        given = self._account.credentials()
+        began = self._clock.monotonic()
         try:
-            connection = self._log_on(self._patience_s)
+            connection = self._log_on(partial(self._account.log_on, given), self._patience_s)
             connection.call_timeout = self._timeout_ms
-            connection.module = settings.module[:48]  # V$SESSION cuts it there
+            connection.module = self._settings.module[:48]  # V$SESSION cuts it there
         except NoAnswer as error:
             reason = f"no answer within {self._patience_s:g} s"
             raise Unavailable(message(OracleMessage.NO_ANSWER, source=self.source, reason=reason)) from error
         except oracledb.Error as error:
-            fault = errors.connecting(self.source, error)
-            if isinstance(fault, Halted) and DriverError.of(error).wrong_password:
-                self._refused = (mark, fault)
-            raise fault from error
+            raise errors.connecting(self.source, error) from error
+        finally:
+            self._connecting_s = self._clock.monotonic() - began
         return connection
 
-    def _secret(self, name: str, secret: Secret) -> str:
-        try:
-            return secret.read()
-        except (OSError, ValueError) as error:
-            key = f"sources.{self.source}.{name}"
-            raise Halted(message(SettingsMessage.SECRET_UNREADABLE, key=key, reason=error)) from error
-
-    def _open(self) -> oracledb.Connection:
-        settings = self._settings
-        more: dict[str, Any] = {}
-        if settings.config_dir is not None:
-            more["config_dir"] = str(settings.config_dir)
-        if settings.wallet is not None:
-            more["wallet_location"] = str(settings.wallet)
-        if settings.wallet_password is not None:
-            more["wallet_password"] = self._wallet_password
-        if settings.mode == "thick":
-            _use_client_libraries(settings)
-        else:
-            more["tcp_connect_timeout"] = settings.connect_timeout.total_seconds()
-        return oracledb.connect(user=settings.user, password=self._password, dsn=settings.dsn, **more)
-
-
-def _worth_another(error: BaseException) -> bool:
-    """Whether to try at once again. What has used up its time already would keep other sources waiting."""
-    slow = (OracleMessage.NO_ANSWER, OracleMessage.TIMED_OUT)
-    return isinstance(error, Unavailable) and error.message.entry not in slow
-
-
-def _use_client_libraries(settings: SourceSettings) -> None:
-    """Switch the driver to thick mode, once a process."""
-    with _thick:
-        if oracledb.is_thin_mode():
-            oracledb.init_oracle_client(
-                lib_dir=str(settings.lib_dir) if settings.lib_dir is not None else None,
-                config_dir=str(settings.config_dir) if settings.config_dir is not None else None,
-            )
+    def _worth_another(self, error: BaseException) -> bool:
+        """Whether to try at once again. What has used up its time already would keep other sources waiting."""
+        if not isinstance(error, Unavailable) or error.message.entry in _VAIN:
+            return False
+        return error.message.entry is not OracleMessage.UNREACHABLE or self._connecting_s < _AT_ONCE_S
