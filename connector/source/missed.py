@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connector.source.causes import Cause
 from connector.source.difference import Change, Difference
+from connector.source.hints import OpenTransactions
 from connector.source.hints.zones import NumberColumn, TimeColumn
 from connector.source.known import Known
 from connector.source.mapping import Desired, RowMapping, Sighting, number_of
@@ -159,7 +160,9 @@ def polled(
     the same rows.
     """
     cursors = {cursor.hint: cursor for cursor in checkpoint.hints}
-    settled = checkpoint.last_snapshot_settled
+    settled, last = checkpoint.last_snapshot_settled, checkpoint.last_snapshot_at
+    if settled is None and last is not None:  # written by an earlier release
+        settled = last - _LONGEST
     scans = [hint for hint in hints if hint.kind == "scan" and mapping.reads_rows_of(hint)]
     whole = [hint for hint in scans if not hint.columns or set(hint.columns) >= set(mapping.columns)]
     # A date that passes tells of no change.
@@ -168,6 +171,17 @@ def polled(
     return Polled(tuple(reached), scanned=bool(whole), elsewhere=bool(others))
 
 
+def settled_since(now: datetime, seen: OpenTransactions, slack: timedelta) -> datetime:
+    """Before which moment nothing was stamped that is committed later than ``now``; ``seen`` was asked after it.
+
+    Where open transactions cannot be seen, one that has been open for longer than a day is left out of account.
+    """
+    if not (seen.visible and seen.everywhere):
+        return now - _LONGEST
+    return min([now, *(found.started for found in seen.open)]) - slack
+
+
+_LONGEST = timedelta(days=1)
 _ALL: tuple[Range, ...] = ((-(2**255), None),)
 
 

@@ -4,6 +4,7 @@ One pass in one read-only transaction, student by student, compared with the sta
 on between the chunks. The rows are older than the live state, so a snapshot's differences are only hints: a truth read
 made afterwards decides each. The first load alone publishes additions from its own rows, for students who were not
 hinted since it began. A pass that is cut off starts again; what it had published is there already, and costs nothing.
+Nothing is concluded from what a pass did not bring before it has come to its end.
 """
 
 from __future__ import annotations
@@ -11,25 +12,35 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from decimal import Decimal
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from connector.runtime.errors import Halted
 from connector.runtime.messages import OracleMessage, message
 from connector.runtime.telemetry import Count, Gauge
-from connector.source.causes import Cause
+from connector.source.absences import Absences
+from connector.source.agreement import Agreement
+from connector.source.causes import ABSENCES, Cause
+from connector.source.chunking import Disorder, chunks
 from connector.source.difference import Observation
-from connector.source.examining import Subject, subjects_of
+from connector.source.examining import Examined, Subject, subjects_of
 from connector.source.feed import Feed
-from connector.source.mapping import Row, value_of
+from connector.source.hints import Safety
+from connector.source.mapping import Row
 from connector.source.marks import SnapshotMarks
+from connector.source.missed import Polled, polled, settled_since
 from connector.source.publisher import Batch
-from schemas.records import HintCursor, SnapshotProgress
+from connector.source.schedule import is_due
+from schemas.records import Alert, HintCursor, SnapshotProgress
 
 FIRST_LOAD = "first_load"
 SNAPSHOT = "snapshot"
-_CHUNK_ROWS = 2000
+SCHEDULE = "schedule"
+"""In place of a signal's id, for a snapshot that was due by its time of the day."""
 _TELL_EVERY_S = 5.0
+_LOOK_EVERY_S = 0.02
+"""While the database has not brought the next rows yet."""
+_PROOF = "proof"
 
 
 @dataclass
@@ -38,8 +49,25 @@ class _Pass:
 
     steps: Generator[None, None, None]
     progress: SnapshotProgress
+    settled: datetime
+    """Database time before which nothing was stamped that is committed after the pass began."""
+    absences: Absences
     told: float
     counts: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+    """By cause, what this pass or an earlier part of it found that polling had missed."""
+    uncounted: Counter[str] = field(default_factory=Counter)
+    """Of these, absences that the metric does not have yet, since their cause may still become more exact."""
+
+    def described(self) -> SnapshotProgress:
+        """For the checkpoint."""
+        rows, differences = self.counts["rows"], self.counts["differences"]
+        return replace(self.progress, rows=rows, differences=differences, missed=dict(+self.missed))
+
+    def told_counts(self) -> dict[str, int]:
+        """For a notification."""
+        missed = {f"missed.{cause}": count for cause, count in sorted((+self.missed).items())}
+        return {name: int(count) for name, count in self.counts.items()} | missed
 
 
 class Snapshots:
@@ -49,18 +77,33 @@ class Snapshots:
         """``starts`` tells where each hint has to start if all rows are read from then on."""
         self._feed, self._marks, self._starts = feed, marks, starts
         self._pass: _Pass | None = None
+        self._next_look = 0.0
 
     @property
     def running(self) -> bool:
         return self._pass is not None
 
-    def begin(self, kind: str, signal_id: str) -> None:
-        """Begin a pass, or begin it anew. Its first step reads."""
+    def wait(self) -> float:
+        """Seconds until the next step of the running pass has something to do."""
+        return max(0.0, self._next_look - self._feed.clock.monotonic())
+
+    def scheduled(self, now: datetime) -> bool:
+        """Whether a snapshot should begin because of the time of the day. ``now`` is the database's clock."""
+        checkpoint, settings = self._feed.checkpoint, self._feed.settings
+        if self.running or not checkpoint.loaded or checkpoint.snapshot is not None:
+            return False
+        return is_due(settings.snapshot_at, ZoneInfo(settings.timezone), checkpoint.last_snapshot_at, now)
+
+    def begin(self, kind: str, signal_id: str, before: SnapshotProgress | None = None) -> None:
+        """Begin a pass, or begin it anew: then ``before`` is how far it had come. Its first step reads."""
         feed = self._feed
         # Polling starts behind the load's beginning: what was stamped before and commits later is found so.
         starts = self._starts() if kind == FIRST_LOAD else ()
         now = feed.now()
-        progress = SnapshotProgress(signal_id, kind, now, 0, 0)
+        slack = max((hint.slack for hint in feed.mapping.stamped.values()), default=timedelta())
+        settled = settled_since(now, feed.source.open_transactions(), slack)
+        missed = before.missed if before is not None else {}
+        progress = SnapshotProgress(signal_id, kind, now, 0, 0, missed)
         checkpoint = replace(feed.checkpoint, snapshot=progress, database_time=now)
         if kind == FIRST_LOAD:
             checkpoint = replace(checkpoint, hints=tuple(starts), loaded=False)
@@ -68,12 +111,17 @@ class Snapshots:
         feed.hinted_since_snapshot = set() if kind == FIRST_LOAD else None
         feed.publish(Batch(checkpoint=checkpoint, notifications=[feed.notify(signal_id, "started")]))
         steps = self._first_load() if kind == FIRST_LOAD else self._compare()
-        self._pass = _Pass(steps, progress, feed.clock.monotonic())
+        self._next_look = 0.0
+        self._pass = _Pass(
+            steps, progress, settled, Absences(feed), feed.clock.monotonic(), missed=Counter(progress.missed)
+        )
 
     def step(self) -> None:
-        """Work off one chunk. If it raises, the pass is over; ``resume`` begins it anew."""
+        """Work off one chunk, if it has come. If it raises, the pass is over; ``resume`` begins it anew."""
         current = self._pass
         assert current is not None
+        if self.wait() > 0.0:
+            return
         kind = current.progress.kind
         try:
             with self._feed.tracer.span(f"{kind} chunk", root=True, attributes={"source": self._feed.name}):
@@ -90,16 +138,16 @@ class Snapshots:
         feed, now = self._feed, self._feed.clock.monotonic()
         if now - current.told >= _TELL_EVERY_S:
             current.told = now
-            rows, differences = current.counts["rows"], current.counts["differences"]
-            progress = replace(current.progress, rows=rows, differences=differences)
-            said = feed.notify(progress.signal_id, "progress", dict(current.counts))
-            feed.publish(Batch(checkpoint=replace(feed.checkpoint, snapshot=progress), notifications=[said]))
+            said = feed.notify(current.progress.signal_id, "progress", current.told_counts())
+            checkpoint = replace(feed.checkpoint, snapshot=current.described())
+            feed.publish(Batch(checkpoint=checkpoint, notifications=[said]))
 
     def drop(self) -> None:
         """Give the pass up; the checkpoint still says that it is wanted."""
         current, self._pass = self._pass, None
         if current is not None:
             current.steps.close()
+            self._count_absences(current)
         self._feed.hinted_since_snapshot = None
 
     def resume(self) -> bool:
@@ -108,41 +156,61 @@ class Snapshots:
         if not self._feed.checkpoint.loaded:
             self.begin(FIRST_LOAD, wanted.signal_id if wanted is not None else FIRST_LOAD)
         elif wanted is not None:
-            self.begin(wanted.kind, wanted.signal_id)
+            self.begin(wanted.kind, wanted.signal_id, wanted)
         else:
             return False
         return True
 
     def _finish(self, current: _Pass) -> None:
-        feed, started = self._feed, current.progress.started_at
+        feed, progress = self._feed, current.progress
         self._pass = None
         feed.hinted_since_snapshot = None
-        counts = {name: int(count) for name, count in current.counts.items()}
-        feed.publish(
-            Batch(
-                checkpoint=replace(feed.checkpoint, snapshot=None, last_snapshot_at=started),
-                notifications=[feed.notify(current.progress.signal_id, "finished", counts)],
-            )
+        finished = replace(
+            feed.checkpoint,
+            snapshot=None,
+            last_snapshot_at=progress.started_at,
+            last_snapshot=dict(+current.missed),
+            last_snapshot_settled=current.settled,
         )
+        said = feed.notify(progress.signal_id, "finished", current.told_counts())
+        alerts = self._proof_alert(current) if progress.kind == SNAPSHOT else ()
+        feed.publish(Batch(checkpoint=finished, notifications=[said], alerts=alerts))
+        self._count_absences(current)
         feed.metrics.gauge(Gauge.SNAPSHOT_ROWS, 0, source=feed.name)
         feed.metrics.gauge(Gauge.SNAPSHOT_FINISHED, feed.clock.now().timestamp(), source=feed.name)
+
+    def _proof_alert(self, current: _Pass) -> Sequence[Alert]:
+        """A late commit that polling missed although its watermark was proved: what the proof rests on does not hold."""
+        feed, late = self._feed, current.missed[Cause.LATE_COMMIT]
+        proved = [name for name in feed.mapping.stamped if feed.cursor(name).safety == Safety.PROVED]
+        if late and not proved:
+            return ()  # says nothing about a proof, neither way
+        said = message(OracleMessage.PROOF_BROKEN, source=feed.name, hint=", ".join(proved), count=late)
+        return feed.alert(_PROOF, said.code, said.parameters if late else {}, raised=bool(late))
+
+    def _count_absences(self, current: _Pass) -> None:
+        for cause, count in (+current.uncounted).items():
+            self._feed.metrics.count(Count.SNAPSHOT_DIFFERENCES, count, source=self._feed.name, cause=cause)
+        current.uncounted.clear()
 
     def _first_load(self) -> Generator[None, None, None]:
         """Publish additions from the rows read; then conclude the rest by truth reads."""
         feed = self._feed
         later: set[str] = set()
         for chunk, at in self._chunks():
-            hinted = feed.hinted_since_snapshot or set()
-            later |= self._add_from(chunk, at, hinted)
+            if not chunk:
+                yield
+                continue
+            later |= self._add_from(chunk, at, feed.hinted_since_snapshot or set())
             yield
         later |= feed.hinted_since_snapshot or set()
         # From here on absences count: what an earlier, cut-off load had published and this one did not bring, too.
         loaded = replace(feed.checkpoint, loaded=True)
         feed.publish(Batch(checkpoint=loaded))
         for subjects in feed.examiner.portions(subjects_of(sorted(later))):
-            self._examine(subjects, Cause.FIRST_LOAD)
+            self._examine(subjects)
             yield
-        yield from self._unseen(Cause.FIRST_LOAD)
+        yield from self._unseen()
 
     def _add_from(self, rows: list[Row], at: datetime, hinted: set[str]) -> set[str]:
         """Publish what a chunk adds; students whose absences have to be looked at once the load is complete."""
@@ -161,72 +229,108 @@ class Snapshots:
 
     def _compare(self) -> Generator[None, None, None]:
         """Look for students whose rows differ from the state, and let a truth read decide each."""
-        feed, current = self._feed, self._pass
+        feed = self._feed
+        agreement = Agreement(feed.name, feed.mapping, feed.state)
         for chunk, at in self._chunks():
-            current = self._pass
-            assert current is not None
-            mapped = feed.mapping.map(chunk)
-            self._marks.mark_seen(mapped.students)
+            if not chunk:
+                yield
+                continue
+            doubt = agreement.doubt(chunk)
+            self._marks.mark_seen(doubt.students)
+            mapped = feed.mapping.map(doubt.rows)
             seen = Observation(feed.name, at, feed.fingerprint, Cause.SNAPSHOT)
-            differing: dict[str, Subject] = {}
-            for student in feed.examiner.differing(mapped, seen):
-                differing[student] = Subject(values=mapped.values.get(student, frozenset()))
-            for subjects in feed.examiner.portions(differing):
-                self._examine(subjects, Cause.SNAPSHOT)
+            differing = feed.examiner.differing(mapped, seen)
+            subjects = {student: Subject(values=mapped.values.get(student, frozenset())) for student in differing}
+            for portion in feed.examiner.portions(subjects):
+                self._examine(portion)
             yield
-        yield from self._unseen(Cause.SNAPSHOT)
+        yield from self._unseen()
+        yield from self._moved()
 
-    def _unseen(self, cause: Cause) -> Generator[None, None, None]:
+    def _unseen(self) -> Generator[None, None, None]:
         """Students of the state of whom no row came."""
         feed, after = self._feed, ""
         while page := self._marks.unseen(after, 500):
             for subjects in feed.examiner.portions(subjects_of(page)):
-                self._examine(subjects, cause)
+                self._examine(subjects)
             after = page[-1]
             yield
 
-    def _examine(self, subjects: dict[str, Subject], cause: Cause) -> None:
+    def _examine(self, subjects: dict[str, Subject]) -> None:
+        """Let a truth read decide what becomes of these students, and count what polling had missed."""
         feed, current = self._feed, self._pass
         assert current is not None
-        found = feed.examine(subjects, feed.now(), cause)
-        current.counts["differences"] += len(found.difference.changes) + found.difference.counts.get("suspected", 0)
-        current.counts["published"] += len(found.difference.changes)
-        if cause is Cause.SNAPSHOT:
-            for change in found.difference.changes:
-                feed.metrics.count(Count.SNAPSHOT_DIFFERENCES, source=feed.name, cause=change.cause)
+        if current.progress.kind == FIRST_LOAD:
+            found = feed.examine(subjects, feed.now(), Cause.FIRST_LOAD)
+        else:
+            at, reached = feed.now(), self._polled()
+            found = feed.examiner.examine(
+                subjects, at, feed.fingerprint, Cause.ENROLLED, concludes=feed.checkpoint.loaded, polled=reached
+            )
+            found, absent = current.absences.told(found)
+            missed = Counter(found.missed)
+            if not reached.scanned:
+                missed.update(absent)
+            self._publish_missed(found, missed)
+        changes = len(found.difference.changes)
+        current.counts["differences"] += changes + found.difference.counts.get("suspected", 0)
+        current.counts["published"] += changes
+
+    def _publish_missed(self, found: Examined, missed: Counter[Cause]) -> None:
+        """Publish, with the counts in the same transaction: a pass that begins anew goes on from them."""
+        feed, current = self._feed, self._pass
+        assert current is not None
+        current.missed.update({cause.value: count for cause, count in missed.items()})
+        checkpoint = replace(feed.checkpoint, snapshot=current.described()) if missed else None
+        feed.publish_examined(found, checkpoint=checkpoint)
+        for cause, count in missed.items():
+            if cause in ABSENCES:
+                current.uncounted[cause.value] += count
+            else:
+                feed.metrics.count(Count.SNAPSHOT_DIFFERENCES, count, source=feed.name, cause=cause.value)
+
+    def _moved(self) -> Generator[None, None, None]:
+        """Say of absences that their rows support somebody else by now, where they do."""
+        feed, current = self._feed, self._pass
+        assert current is not None
+        entries, count = yield from current.absences.moved()
+        for counts in (current.missed, current.uncounted):
+            moved = min(count, counts[Cause.DELETED.value])
+            counts[Cause.DELETED.value] -= moved
+            counts[Cause.KEY_CHANGED.value] += moved
+        if entries:
+            checkpoint = replace(feed.checkpoint, snapshot=current.described())
+            feed.publish(Batch(suspects=entries, checkpoint=checkpoint))
+
+    def _polled(self) -> Polled:
+        feed = self._feed
+        columns = {name: feed.source.cursor_column(name) for name in feed.mapping.stamped}
+        return polled(feed.mapping, feed.settings.hints, feed.checkpoint, columns)
 
     def _chunks(self) -> Iterator[tuple[list[Row], datetime]]:
-        """All rows, whole students at a time, with the database's time of the pass.
+        """All rows, whole students at a time, with the database's time of the pass. Empty while nothing has come.
 
         Raises:
             Halted: the rows are not in the order of the student column's bytes.
         """
         feed, current = self._feed, self._pass
         assert current is not None
-        column, started = feed.mapping.student_column, current.progress.started_at
-        chunk: list[Row] = []
-        last: object = None
+        try:
+            for chunk in chunks(self._batches(), feed.mapping.student_column):
+                if not chunk:
+                    self._next_look = feed.clock.monotonic() + _LOOK_EVERY_S
+                yield chunk, current.progress.started_at
+        except Disorder as fault:
+            said = message(OracleMessage.SNAPSHOT_DISORDER, source=feed.name, row=fault.row)
+            raise Halted(said) from fault
+
+    def _batches(self) -> Iterator[list[Row]]:
+        """What the source brings, counted."""
+        feed, current = self._feed, self._pass
+        assert current is not None
         for batch in feed.source.snapshot():
-            for row in batch:
-                raw = row[column]
-                if raw != last:
-                    if len(chunk) >= _CHUNK_ROWS:
-                        yield chunk, started
-                        chunk = []
-                    if raw is not None and last is not None and not _rises(last, raw):
-                        fault = message(OracleMessage.SNAPSHOT_DISORDER, source=feed.name, row=current.counts["rows"])
-                        raise Halted(fault)
-                    last = raw if raw is not None else last
-                chunk.append(row)
-                current.counts["rows"] += 1
-            feed.metrics.count(Count.SOURCE_ROWS, len(batch), source=feed.name, query="snapshot")
-            feed.metrics.gauge(Gauge.SNAPSHOT_ROWS, current.counts["rows"], source=feed.name)
-        if chunk:
-            yield chunk, started
-
-
-def _rises(before: object, after: object) -> bool:
-    """Whether the student column's values come in the order that was asked for, each value once."""
-    if isinstance(before, int | float | Decimal) and isinstance(after, int | float | Decimal):
-        return before < after
-    return value_of(before).encode() < value_of(after).encode()
+            current.counts["rows"] += len(batch)
+            if batch:
+                feed.metrics.count(Count.SOURCE_ROWS, len(batch), source=feed.name, query="snapshot")
+                feed.metrics.gauge(Gauge.SNAPSHOT_ROWS, current.counts["rows"], source=feed.name)
+            yield batch

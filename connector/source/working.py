@@ -19,7 +19,7 @@ from connector.source.publisher import Batch
 from connector.source.settings import followed
 from connector.source.signals import Answer, answer
 from connector.source.signals_topic import SignalsTopic
-from connector.source.snapshotting import FIRST_LOAD, SNAPSHOT, Snapshots
+from connector.source.snapshotting import FIRST_LOAD, SCHEDULE, SNAPSHOT, Snapshots
 from schemas.records import Signal, SnapshotProgress
 
 _log = Log("source")
@@ -68,8 +68,10 @@ class Worker:
         now = self.feed.clock.monotonic()
         if now < self._resume_at:
             return self._resume_at - now
-        if (self._signals and not self._deferred) or self.snapshots.running or now >= self._check_at:
+        if (self._signals and not self._deferred) or now >= self._check_at:
             return 0.0
+        if self.snapshots.running:
+            return self.snapshots.wait()
         if self.strange is not None:
             return self._check_at - now
         checkpoint = self.feed.checkpoint
@@ -115,6 +117,10 @@ class Worker:
             self._answer()
         if self.strange is not None:
             return
+        now = self.feed.guessed_now()
+        # Polling first catches up: what it only has not come to yet is not missed.
+        if now is not None and all(hint.caught_up for hint in self._hints) and self.snapshots.scheduled(now):
+            self.snapshots.begin(SNAPSHOT, SCHEDULE)
         # What is hinted at while a load is under way is left out of it, so the load begins first.
         if self.snapshots.running or self.snapshots.resume():
             self.snapshots.step()

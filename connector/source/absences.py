@@ -1,0 +1,134 @@
+"""Why memberships are missing whose rows are gone: what can be found out beyond that.
+
+A row may be gone from a view and still be in its table; or it may support another student by now. Both only make the
+cause more exact. Whether a membership has ended is decided by other evidence, see ``suspects``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from connector.runtime.patterns import Unmappable
+from connector.source.causes import Cause
+from connector.source.difference import improved
+from connector.source.examining import MOST_VALUES, Examined
+from connector.source.feed import Feed
+from connector.source.mapping import Row
+from connector.source.rowkeys import supporting_rows
+from connector.source.suspects import Case
+from schemas.records import Suspects
+
+_MOST_KEYS = 50_000
+"""Keys of lost rows that are looked for elsewhere; so many absences are a broken view, and wait for a person anyhow."""
+
+
+def left_view(feed: Feed, lost: Mapping[Case, frozenset[str]]) -> frozenset[Case]:
+    """The cases of which a row is still in what a hint watches, beside the membership query. ``lost`` has the keys of
+    the rows that supported each. Raises what a read raises.
+    """
+    students = sorted({case.student for case, keys in lost.items() if keys})
+    if not students or feed.mapping.row_key is None:
+        return frozenset()
+    values = sorted({value for found in feed.state.values_of(feed.name, students).values() for value in found})
+    keys: set[str] = set()
+    for start in range(0, len(values), MOST_VALUES):
+        rows = feed.source.watched(values[start : start + MOST_VALUES])
+        if rows is None:
+            return frozenset()
+        keys.update(_keys(feed, rows))
+    return frozenset(case for case, rows_of in lost.items() if rows_of & keys)
+
+
+def _keys(feed: Feed, rows: Iterable[Row]) -> Iterator[str]:
+    pattern = feed.mapping.row_key
+    assert pattern is not None
+    for row in rows:
+        try:
+            yield pattern.render(row)
+        except Unmappable:
+            continue  # it never supported a membership under a key
+
+
+class Absences:
+    """What one pass of a snapshot misses."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._fresh: set[Case] = set()
+        self._lost: dict[str, set[Case]] = {}
+        """By row key."""
+
+    def told(self, found: Examined) -> tuple[Examined, Counter[Cause]]:
+        """With the causes of what is missing now for the first time, and how many of these there are by cause."""
+        feed = self._feed
+        entries = {entry.student: entry for entry in found.difference.suspects if entry.source == feed.name}
+        before = {
+            Case(entry.student, suspect.cohort)
+            for held in found.known.suspects.values()
+            for entry in held
+            if entry.source == feed.name
+            for suspect in entry.missing
+        }
+        missing = {Case(entry.student, suspect.cohort) for entry in entries.values() for suspect in entry.missing}
+        fresh = missing - before
+        lost = {case: self._rows(found, case) for case in fresh}
+        left = left_view(feed, lost)
+        cohorts = _by_student(left)
+        told = [
+            _told(entry, cohorts.get(entry.student, ()), Cause.LEFT_VIEW) if entry.source == feed.name else entry
+            for entry in found.difference.suspects
+        ]
+        counts = Counter({Cause.LEFT_VIEW: len(left), Cause.DELETED: len(fresh) - len(left)})
+        self._fresh |= fresh
+        for case in (fresh - left) | (before - _settled(found, before)):
+            for key in self._rows(found, case):
+                if len(self._lost) < _MOST_KEYS or key in self._lost:
+                    self._lost.setdefault(key, set()).add(case)
+        return replace(found, difference=replace(found.difference, suspects=tuple(told))), +counts
+
+    def moved(self) -> Generator[None, None, tuple[list[Suspects], int]]:
+        """At the end of the pass: the entries of students whose missing rows support somebody else by now, with that as
+        their cause, and how many of these cases this pass had missed first. Looks through the state piece by piece.
+        """
+        feed = self._feed
+        gone: set[Case] = set()
+        if self._lost:
+            for piece in supporting_rows(feed.state.store, feed.name):
+                for key, student in piece:
+                    cases = self._lost.get(key, ())
+                    if cases and all(case.student != student for case in cases):
+                        gone.update(cases)
+                yield
+        entries, improving = [], set()
+        cohorts = _by_student(gone)
+        for entry in feed.state.suspicions.of(sorted(cohorts)):
+            told = _told(entry, cohorts[entry.student], Cause.KEY_CHANGED) if entry.source == feed.name else entry
+            if told != entry:
+                entries.append(told)
+                pairs = zip(entry.missing, told.missing, strict=True)
+                improving |= {Case(entry.student, now.cohort) for was, now in pairs if was != now}
+        return entries, len(improving & self._fresh)
+
+    def _rows(self, found: Examined, case: Case) -> frozenset[str]:
+        held = found.known.memberships.get(case.student, {}).get(case.cohort)
+        return held.rows_of(self._feed.name) if held is not None else frozenset()
+
+
+def _by_student(cases: Iterable[Case]) -> dict[str, set[str]]:
+    """The cohorts of the cases by student."""
+    found: dict[str, set[str]] = {}
+    for case in cases:
+        found.setdefault(case.student, set()).add(case.cohort)
+    return found
+
+
+def _settled(found: Examined, before: set[Case]) -> set[Case]:
+    """Cases that are missing no longer, by what was read."""
+    return {case for case in before if case.cohort in found.desired[case.student].mentioned}
+
+
+def _told(entry: Suspects, cohorts: Collection[str], cause: Cause) -> Suspects:
+    """With this cause for these cohorts, where none is known that says as much."""
+    return replace(entry, missing=tuple(improved(s, cause) if s.cohort in cohorts else s for s in entry.missing))
