@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+from collections.abc import Mapping
 from datetime import timedelta
 
 from connector.commands.command import print_json
@@ -13,10 +14,12 @@ from connector.runtime.errors import Fault, SettingsFaults, Unavailable
 from connector.runtime.kafka.signals import Signals
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import ReconcilerMessage, SettingsMessage, message
+from connector.source.settings import SourceSettings
 from schemas.mapping import to_plain
 from schemas.records import Notification
 
 _LOOK_EVERY_S = 0.25
+_MISSED = "missed."
 
 
 def ask_and_follow(
@@ -28,9 +31,8 @@ def ask_and_follow(
         SettingsFaults: there is no such source in the settings.
         Unavailable: no connector answers, or it takes longer than the section reconcile allows.
     """
-    if source not in settings.sources and kind != "retire":
-        known = ", ".join(sorted(settings.sources)) or "none"
-        raise SettingsFaults([Fault(message(SettingsMessage.WHICH_SOURCE, name=source, known=known), "SOURCE")])
+    if kind != "retire":
+        named_source(settings, source)
     base = base_for_command(settings)
     signals = Signals(base.connection, base.topics(), base.codec, base.clock, getpass.getuser())
     try:
@@ -50,9 +52,31 @@ def ask_and_follow(
         signals.close()
 
 
+def named_source(settings: Settings, name: str) -> SourceSettings:
+    """The section of a source.
+
+    Raises:
+        SettingsFaults: there is no such source.
+    """
+    if name not in settings.sources:
+        known = ", ".join(sorted(settings.sources)) or "none"
+        raise SettingsFaults([Fault(message(SettingsMessage.WHICH_SOURCE, name=name, known=known), "SOURCE")])
+    return settings.sources[name]
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Counts in words; those that begin with "missed." are what polling has missed, by cause."""
+    plain = [f"{count} {name}" for name, count in sorted(counts.items()) if not name.startswith(_MISSED)]
+    missed = {name.removeprefix(_MISSED): n for name, n in counts.items() if name.startswith(_MISSED) and n}
+    if missed:
+        causes = ", ".join(f"{count} {cause}" for cause, count in sorted(missed.items()))
+        plain.append(f"{sum(missed.values())} missed by polling ({causes})")
+    return ", ".join(plain)
+
+
 def _tell(heard: Notification, *, as_json: bool) -> None:
     if as_json:
         print_json(to_plain(heard))
         return
-    counts = ", ".join(f"{count} {name}" for name, count in sorted(heard.counts.items()))
-    print(": ".join(part for part in (heard.source, heard.phase, heard.reason or counts) if part), flush=True)
+    said = (heard.source, heard.phase, heard.reason or counted(heard.counts))
+    print(": ".join(part for part in said if part), flush=True)
