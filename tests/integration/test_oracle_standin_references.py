@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import oracledb
@@ -256,3 +257,20 @@ def test_ranges_side_by_side_and_ages_in_seconds(owner: oracledb.Connection) -> 
     )
     second = dt.datetime(2026, 5, 2)
     assert [(second, 172800, "20001", dt.datetime(2026, 5, 1)), (second, 86400, "20001", second)] == found
+
+
+@pytest.mark.parametrize(("column", "given"), [("n", 7), ("n", Decimal("7.25")), ("v", "7"), ("c", "7    ")])
+def test_a_long_list_of_binds_is_a_list_of_values(owner: oracledb.Connection, column: str, given: object) -> None:
+    """IN with hundreds of binds: numbers, texts and padded texts each as one alone would; a NULL among them is unknown."""
+    run(owner, "create table many (n number, v varchar2(10), c char(5))")
+    with owner.cursor() as cursor:
+        cursor.executemany("insert into many values (:1, :2, :3)", [(n, str(n), str(n)) for n in range(20)])
+        cursor.execute("insert into many values (7.25, 'q', 'q')")
+        names = ", ".join(f":b{n}" for n in range(300))
+        binds = dict.fromkeys((f"b{n}" for n in range(300)), given)
+
+        assert 1 == len(rows(owner, f"select n from many where {column} in ({names})", binds))
+        assert 20 == len(rows(owner, f"select n from many where {column} not in ({names})", binds))
+        assert [] == rows(owner, f"select n from many where {column} not in ({names})", binds | {"b9": None})
+        cursor.execute(f"delete from many where {column} in ({names})", binds)
+        assert 1 == cursor.rowcount

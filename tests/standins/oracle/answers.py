@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import Any
 
 from tests.standins.oracle import ttc, values, wire
@@ -93,8 +93,14 @@ def encode_rows(columns: list[Column], rows: Iterator[tuple[Any, ...]], zoned: t
 
     `zoned`: positions of the zoned columns, whose offsets in minutes come after the row's columns.
     """
+    return chain.from_iterable(_encoded(columns, rows, zoned))
+
+
+def _encoded(
+    columns: list[Column], rows: Iterator[tuple[Any, ...]], zoned: tuple[int, ...]
+) -> Iterator[Iterator[bytes]]:
     encoders = [values.encoder(column) for column in columns]
-    head = bytes((ttc.ROW_DATA,))
+    head = repeat(bytes((ttc.ROW_DATA,)))
     while chunk := list(islice(rows, ENCODED_AT_ONCE)):
         found = list(zip(*chunk, strict=True))
         for extra, position in enumerate(zoned):
@@ -102,12 +108,8 @@ def encode_rows(columns: list[Column], rows: Iterator[tuple[Any, ...]], zoned: t
             found[position] = tuple(
                 None if when is None else (when, offset) for when, offset in zip(found[position], offsets, strict=True)
             )
-        encoded = [
-            [b"\0" if item is None else encode(item) for item in items]
-            for encode, items in zip(encoders, found[: len(columns)], strict=True)
-        ]
-        for row in zip(*encoded, strict=True):
-            yield head + b"".join(row)
+        encoded = [map(encode, items) for encode, items in zip(encoders, found[: len(columns)], strict=True)]
+        yield map(b"".join, zip(head, *encoded))  # noqa: B905 - the head goes on for ever
 
 
 def end(

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.standins.oracle import answers, ttc, wire
@@ -144,15 +144,10 @@ class Calls:
         return self._cut(keep, await self.in_worker(lambda: self._next_rows(cursor, rows)))
 
     def _next_rows(self, cursor: OpenCursor, limit: int) -> bytes:
-        out = [answers.row_header()]
-        for row in cursor.rows:
-            out.append(row)
-            if len(out) > limit:
-                break
-        cursor.sent += len(out) - 1
-        done = OraError(ttc.NO_DATA_FOUND, "no data found") if len(out) <= limit else None
-        out.append(self.end(cursor.id, rowcount=cursor.sent, error=done))
-        return b"".join(out)
+        rows = list(islice(cursor.rows, limit))
+        cursor.sent += len(rows)
+        done = OraError(ttc.NO_DATA_FOUND, "no data found") if len(rows) < limit else None
+        return b"".join((answers.row_header(), *rows, self.end(cursor.id, rowcount=cursor.sent, error=done)))
 
     def _record(self, sql: str, rows: list[list[Any]]) -> None:
         named = {key: self.attributes.get(key, "") for key in ("module", "action", "client_identifier")}

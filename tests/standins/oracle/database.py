@@ -98,6 +98,7 @@ class Database:
             *(("RESOURCE", f"CREATE {kind}") for kind in ("TABLE", "SEQUENCE")),
         }
         self._committer = self.duck.cursor()
+        self._committed: list[str] = []
 
     def add_user(self, name: str, password: str, *, dba: bool = False) -> None:
         """An account, with every privilege or with none but to log on."""
@@ -169,9 +170,15 @@ class Database:
     def commit(self, transaction: Transaction) -> None:
         with self.ledger.changed:
             at = self.now()
-            rows = ", ".join(f"({n}, {self.ledger.scn + 1}, TIMESTAMP '{at}')" for n in transaction.ids)
-            self._committer.execute(f'INSERT INTO "X$TX" VALUES {rows}')
+            self._committed += [f"({n}, {self.ledger.scn + 1}, TIMESTAMP '{at}')" for n in transaction.ids]
             self.ledger.commit(transaction, at)
+
+    def note_commits(self) -> None:
+        """Bring X$TX up to date, for statements that ask for SCNs; few do."""
+        with self.ledger.changed:
+            if self._committed:
+                self._committer.execute(f'INSERT INTO "X$TX" VALUES {", ".join(self._committed)}')
+                self._committed.clear()
 
     def check_age(self, snapshot: Snapshot) -> None:
         """ORA-01555 where the undo to build an old snapshot is gone."""

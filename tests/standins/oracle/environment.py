@@ -116,15 +116,27 @@ def bind_values(row: list[Any], types: tuple[int, ...], *, array: bool = False) 
             pairs = [_naive(item) for item in items]
             out[f"lz{index}"] = [zone for _, zone in pairs]
             items = [item for item, _ in pairs]
-        elif kind in _NUMBERS and any(isinstance(item, Decimal | float) for item in items):
-            items = [None if item is None else format(Decimal(str(item)), "f") for item in items]
-        out[f"lb{index}"] = items
+        out[f"lb{index}"] = _alike(items) if kind in _NUMBERS else items
     return out
+
+
+def _alike(items: list[Any]) -> list[Any]:
+    """A list for DuckDB: numbers that are not all whole go as text, for it would take them for binary ones."""
+    if any(isinstance(item, Decimal | float) for item in items):
+        return [None if item is None else format(Decimal(str(item)), "f") for item in items]
+    return items
+
+
+def _listed(name: str, known: dict[str, Any]) -> list[Any]:
+    """The binds from one number to another as one list: m1_500."""
+    first, last = name[1:].split("_")
+    return _alike([known[f"b{number}"] for number in range(int(first), int(last) + 1)])
 
 
 def used_values(sql: str, known: dict[str, Any]) -> dict[str, Any]:
     """The parameters a piece of SQL names: DuckDB accepts no others."""
     names = parameters(sql)
+    known = known | {name: _listed(name, known) for name in names if name[0] == "m" and name not in known}
     if missing := [n for n in names if n.startswith("currval_") and n not in known]:
         raise OraError(8002, f"sequence {missing[0]} is not yet defined in this session")
     return {name: known[name] for name in names}

@@ -90,6 +90,20 @@ def encode_number(number: int | float | Decimal) -> bytes:
     return bytes((62 - exponent, *(101 - d for d in digits))) + tail
 
 
+_DIGITS = bytes(min(b // 16 * 10 + b % 16 + 1, 255) for b in range(256))  # from two decimal digits to one of base 100
+_HEADS = [[bytes((size + 1, 193 + size + zeros - 1)) for zeros in range(20)] for size in range(21)]
+
+
+def whole_number(number: int) -> bytes:
+    """A whole number with its length byte: the way that most numbers go, and by far the quickest."""
+    if not 0 < number < 10**38:
+        return value(encode_number(number))
+    text = str(number)
+    pairs = bytes.fromhex(text if len(text) % 2 == 0 else "0" + text).translate(_DIGITS)
+    digits = pairs.rstrip(b"\x01")
+    return _HEADS[len(digits)][len(pairs) - len(digits)] + digits
+
+
 def decode_number(data: bytes) -> int | Decimal:
     if data == b"\x80":
         return 0
@@ -122,13 +136,6 @@ def _encode_day(year: int, month: int, day: int) -> bytes:
 
 def encode_date(when: dt.datetime) -> bytes:
     return _encode_day(when.year, when.month, when.day) + _TIMES[when.hour * 3600 + when.minute * 60 + when.second]
-
-
-def encode_timestamp(when: dt.datetime) -> bytes:
-    """A zero fraction is left out, making the value seven bytes like a DATE."""
-    if when.microsecond:
-        return encode_date(when) + (when.microsecond * 1000).to_bytes(4, "big")
-    return encode_date(when)
 
 
 REGION = b"\xd1\x78"  # Europe/Paris's number; the driver refuses every region, whichever it is
@@ -240,26 +247,58 @@ def rowid_fields(text: str | None) -> bytes:
 # --- putting it together ---------------------------------------------------------
 
 
-@lru_cache(maxsize=1 << 17)
+_LENGTHS = [bytes((size,)) for size in range(MAX_SHORT + 1)]
+_REMEMBERED = 20_000  # encoded values of a column: groups and states repeat, keys do not
+
+
+class Encoded(dict[Any, bytes]):
+    """Values of one column to their bytes. Looking up is far quicker than encoding again."""
+
+    def __init__(self, encode: Callable[[Any], bytes]) -> None:
+        super().__init__({None: b"\0"})
+        self._encode = encode
+
+    def __missing__(self, item: Any) -> bytes:
+        if len(self) > _REMEMBERED:
+            self.clear()
+            self[None] = b"\0"
+        raw = self[item] = self._encode(item)
+        return raw
+
+
 def _number(number: int | float | Decimal) -> bytes:
-    return value(encode_number(number))
+    return whole_number(number) if isinstance(number, int) else value(encode_number(number))
 
 
 def _text(item: Any) -> bytes:
     raw = item.encode() if isinstance(item, str) else str(item).encode()
-    return bytes((len(raw),)) + raw if len(raw) <= MAX_SHORT else value(raw)
+    return _LENGTHS[len(raw)] + raw if len(raw) <= MAX_SHORT else value(raw)
 
 
 def _date(item: Any) -> bytes:
     return b"\x07" + encode_date(item)
 
 
+def _timestamp(item: dt.datetime) -> bytes:
+    """A zero fraction is left out, making the value seven bytes like a DATE."""
+    if item.microsecond:
+        return b"\x0b" + encode_date(item) + (item.microsecond * 1000).to_bytes(4, "big")
+    return b"\x07" + encode_date(item)
+
+
 def encoder(column: Column) -> Callable[[Any], bytes]:
-    """The function turning a non-NULL Python value of `column` into wire bytes."""
+    """The function turning a Python value of `column` into wire bytes. To be used for one query's rows."""
+    encode = _encoder(column)
+    if column.type == BINARY_DOUBLE:  # 0.0 and -0.0 are equal, but not the same
+        return lambda item: b"\0" if item is None else encode(item)
+    return Encoded(encode).__getitem__
+
+
+def _encoder(column: Column) -> Callable[[Any], bytes]:
     if column.type == CHAR:
         return _text  # padded when it was stored
     if column.type in (TIMESTAMP, TIMESTAMP_LTZ):
-        return lambda item: value(encode_timestamp(item))
+        return _timestamp
     if column.type == TIMESTAMP_TZ:
         return lambda item: b"\x0d" + encode_timestamp_tz(item)
     if column.type == INTERVAL_DS:

@@ -8,19 +8,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.standins.oracle.catalog import Constraint, Table
-from tests.standins.oracle.compiler.translation import parameters
+from tests.standins.oracle.catalog import Constraint, Table, TableColumn
 from tests.standins.oracle.compiler.typed import quoted
+from tests.standins.oracle.environment import used_values
 from tests.standins.oracle.errors import OraError
 from tests.standins.oracle.mvcc import NEVER, Blocked, Ledger, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import duckdb
 
     from tests.standins.oracle.catalog import Catalog
     from tests.standins.oracle.compiler.changes import Change
+
+# What the new rows are like: how many, the last row's identity, how many versions they replace, who has ended those.
+_OLD = f'count(DISTINCT "X$R"), coalesce(list(DISTINCT "X$E") FILTER ("X$E" <> {NEVER}), [])'
+_FACTS = {
+    "INSERT": 'SELECT count(*), max("X$ID"), 0, []',
+    "UPDATE": f'SELECT count(*), max("X$ID"), {_OLD}',
+    "DELETE": f'SELECT count(*), max("X$ID"), {_OLD}',
+}
 
 
 class Writer:
@@ -42,25 +50,29 @@ class Writer:
         self.last_row: tuple[int, int] | None = None
         """(object id, X$ID) of the last row written."""
 
-    def write(self, change: Change, rows_sql: str, params: Mapping[str, Any]) -> int:
+    def write(self, change: Change, rows_sql: str, params: dict[str, Any]) -> int:
         """Write one change; returns the number of rows. Raises Blocked where others hold rows."""
         table = change.table
         if change.kind == "INSERT":
             rows_sql = f'SELECT nextval(\'"X$SEQ"\') AS "X$ID", n.* FROM ({rows_sql}) AS n'
-        used = {name: params[name] for name in parameters(rows_sql) if name in params}
-        self.duck.execute(f'CREATE OR REPLACE TEMP TABLE "X$NEW" AS {rows_sql}', used)
-        count, last = self._one('SELECT count(*), max("X$ID") FROM "X$NEW"')
+        self.duck.execute(f'CREATE OR REPLACE TEMP TABLE "X$NEW" AS {rows_sql}', used_values(rows_sql, params))
+        required = [c for c in table.columns if not c.nullable and c.name in change.assigned]
+        found = self._one(
+            _FACTS[change.kind] + "".join(f", count({quoted(c.name)})" for c in required) + ' FROM "X$NEW"'
+        )
+        count, last, versions, enders, *filled = found
         if holder := self.ledger.table_holder(table.stored, self.transaction):
             raise Blocked(holder.ids)
         if not count:
             return 0
         if change.kind != "INSERT":
-            self._require_free(table)
+            self._require_free(table, twice=versions < count, enders=set(enders))
         if change.kind != "DELETE":
-            self._check_rows(change, params)
+            empty = [column for column, values in zip(required, filled, strict=True) if values < count]
+            self._check_rows(change, params, empty)
             for key in table.unique_keys():
                 if change.assigned.intersection(key.columns):
-                    self._check_key(table, key, updating=change.kind == "UPDATE")
+                    self._check_key(table, key, updating=change.kind == "UPDATE", several=count > 1)
             self._check_parents(change)
         else:
             self._check_children(table)
@@ -71,7 +83,7 @@ class Writer:
         self.last_row = (table.id, last)
         return int(count)
 
-    def _one(self, sql: str, params: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+    def _one(self, sql: str, params: dict[str, Any] | None = None) -> tuple[Any, ...]:
         found = self.duck.execute(sql, params or {}).fetchone()
         assert found is not None
         return found
@@ -92,11 +104,10 @@ class Writer:
 
     # --- locks --------------------------------------------------------------------------
 
-    def _require_free(self, table: Table) -> None:
+    def _require_free(self, table: Table, *, twice: bool, enders: set[int]) -> None:
         """Rows to change must not be held by others, nor changed since a fixed snapshot."""
-        if self._one('SELECT count(*) - count(DISTINCT "X$R") FROM "X$NEW"')[0]:
+        if twice:
             raise OraError(30926, "unable to get a stable set of rows in the source tables")
-        enders = {row[0] for row in self._all(f'SELECT DISTINCT "X$E" FROM "X$NEW" WHERE "X$E" <> {NEVER}')}
         if enders and not (self._fixed and enders - self.ledger.others(self.transaction)):
             raise Blocked(enders)  # one that has committed since the snapshot is no longer waited for
         if enders:
@@ -108,28 +119,28 @@ class Writer:
 
     # --- constraints ----------------------------------------------------------------------
 
-    def _check_rows(self, change: Change, params: Mapping[str, Any]) -> None:
+    def _check_rows(self, change: Change, params: dict[str, Any], empty: list[TableColumn]) -> None:
+        """`empty`: columns that must not be NULL, and are in some row."""
         table = change.table
-        required = [c for c in table.columns if not c.nullable and c.name in change.assigned]
-        if required:
-            counts = ", ".join(f"count(*) - count({quoted(c.name)})" for c in required)
-            for column, missing in zip(required, self._one(f'SELECT {counts} FROM "X$NEW"'), strict=True):
-                if missing:
-                    where = f'("{table.owner}"."{table.name}"."{column.name}")'
-                    if change.kind == "INSERT":
-                        raise OraError(1400, f"cannot insert NULL into {where}")
-                    raise OraError(1407, f"cannot update {where} to NULL")
+        if empty:
+            where = f'("{table.owner}"."{table.name}"."{empty[0].name}")'
+            if change.kind == "INSERT":
+                raise OraError(1400, f"cannot insert NULL into {where}")
+            raise OraError(1407, f"cannot update {where} to NULL")
         for name, condition in change.checks:
-            used = {n: params[n] for n in parameters(condition) if n in params}
-            if self._one(f'SELECT count(*) FROM "X$NEW" AS "X$N" WHERE NOT ({condition})', used)[0]:
+            if self._one(
+                f'SELECT count(*) FROM "X$NEW" AS "X$N" WHERE NOT ({condition})', used_values(condition, params)
+            )[0]:
                 raise OraError(2290, f"check constraint ({table.owner}.{name}) violated")
 
-    def _check_key(self, table: Table, key: Constraint, *, updating: bool) -> None:
+    def _check_key(self, table: Table, key: Constraint, *, updating: bool, several: bool) -> None:
         """Uniqueness among the new rows, and against all versions that live or may come to life."""
         fault = OraError(1, f"unique constraint ({table.owner}.{key.name}) violated")
         names = [quoted(c) for c in key.columns]
         some = " OR ".join(f"{n} IS NOT NULL" for n in names)
-        if self._all(f'SELECT 1 FROM "X$NEW" WHERE {some} GROUP BY {", ".join(names)} HAVING count(*) > 1 LIMIT 1'):
+        if several and self._all(
+            f'SELECT 1 FROM "X$NEW" WHERE {some} GROUP BY {", ".join(names)} HAVING count(*) > 1 LIMIT 1'
+        ):
             raise fault
         others = self.ledger.others(self.transaction)
         alive = f't."X$E" = {NEVER}'
