@@ -150,7 +150,9 @@ class RowMapping:
         self._active = tuple(_Condition(settings) for settings in membership.active)
         patterns = [p for p in (self.idnumber, self.name, self.category) if p is not None]
         self.cohort_columns = tuple(dict.fromkeys(c for pattern in patterns for c in pattern.columns))
-        everything = [self.student_column, *self.cohort_columns, *(c.column for c in self._active)]
+        self.deciding_columns = (*self.cohort_columns, *(c.column for c in self._active))
+        """What decides to which cohort a row belongs, and whether it is active."""
+        everything = [self.student_column, *self.deciding_columns]
         everything += self.row_key.columns if self.row_key is not None else ()
         self.columns = tuple(dict.fromkeys(everything))
         """All columns that the membership query must have; each once."""
@@ -192,6 +194,10 @@ class RowMapping:
         """
         return self._described(row)[0]
 
+    def is_active(self, row: Row) -> bool:
+        """Whether a row meets the active conditions; ``Unmappable`` as ``cohort_of``."""
+        return all(condition.holds(row) for condition in self._active)
+
     def map(self, rows: Iterable[Row]) -> Mapped:
         """What the rows say, student by student."""
         gathered: defaultdict[str, _Gathered] = defaultdict(_Gathered)
@@ -211,7 +217,7 @@ class RowMapping:
             student.values.add(value_of(raw))
             try:
                 cohort, cut = self._described(row)
-                active = all(condition.holds(row) for condition in self._active)
+                active = self.is_active(row)
                 row_key = self.row_key.render(row) if self.row_key is not None else None
             except Unmappable as fault:
                 reason = str(fault)

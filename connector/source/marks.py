@@ -21,7 +21,11 @@ class SnapshotMarks:
     def mark_seen(self, students: Iterable[str]) -> None:
         """The snapshot has brought rows of these."""
         rows = [(self._source, student) for student in students]
-        self._store.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", rows)
+        self._store.execute("BEGIN")  # each would be a transaction of its own, and cost ten times as much
+        try:
+            self._store.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", rows)
+        finally:
+            self._store.execute("COMMIT")
 
     def unseen(self, after: str, limit: int) -> list[str]:
         """Students that the source supports and of whom the snapshot brought no row, in order, beginning after one."""

@@ -201,6 +201,10 @@ class State:
                 self._cohorts[cohort] = self._decoded(blob, CohortChanged)
         return {cohort: self._cohorts[cohort] for cohort in wanted if cohort in self._cohorts}
 
+    def cohort_record(self, cohort: str) -> CohortChanged | None:
+        """The last record of a cohort, if it has one. Another object may say the same; the same object says the same."""
+        return self._cohorts.get(cohort) or self.cohort_records([cohort]).get(cohort)
+
     def cohorts_since(self, revision: int) -> list[CohortChanged]:
         """Cohorts that are present and whose last record is of a higher revision, in the order of these."""
         rows = self._store.execute(
