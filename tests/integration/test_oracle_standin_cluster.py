@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -266,3 +267,16 @@ def test_the_clock_can_be_set_back(standin: OracleStandin, app: oracledb.Connect
     assert 1 == value(
         app, "select count(*) from t as of scn :s", s=value(app, "select current_scn from v$database") - 1
     )
+
+
+# --- in one process ---------------------------------------------------------------------------
+
+
+def test_threads_take_turns_quickly_while_one_runs() -> None:
+    """A client that is busy in the same process does not make each statement wait for its turn four times over."""
+    usual = sys.getswitchinterval()
+    with OracleStandin():
+        with OracleStandin():
+            assert sys.getswitchinterval() < usual
+        assert sys.getswitchinterval() < usual
+    assert usual == sys.getswitchinterval()

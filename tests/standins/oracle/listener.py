@@ -15,6 +15,7 @@ from tests.standins.oracle.control import Control, ControlServer
 from tests.standins.oracle.database import Database, Identity, Settings
 from tests.standins.oracle.faults import FaultPlan
 from tests.standins.oracle.session import Session
+from tests.standins.oracle.switching import hurry, relax
 
 DEFAULT_USERS = {"APP": "app"}
 DEFAULT_SERVICE = "FREEPDB1"
@@ -93,6 +94,7 @@ class OracleStandin:
 
     def start(self) -> Self:
         """Listen; returns when connections are accepted."""
+        hurry()
         self._thread.start()
         self.start_listener()
         if self._control:
@@ -108,6 +110,7 @@ class OracleStandin:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(START_TIMEOUT)
         self.database.close()
+        relax()
 
     def __enter__(self) -> Self:
         return self.start()
