@@ -8,7 +8,8 @@ from datetime import datetime
 
 from connector.runtime.messages import OracleMessage
 from connector.runtime.telemetry import Count
-from connector.source.causes import Cause
+from connector.source.absences import left_view
+from connector.source.causes import ABSENCES, Cause
 from connector.source.difference import Change, Observation, withdrawal
 from connector.source.examining import MOST_VALUES, subjects_of
 from connector.source.feed import Feed
@@ -165,12 +166,17 @@ class SecondLook:
         feed = self._feed
         seen = Observation(feed.name, now, feed.fingerprint)
         known = feed.state.known(sorted({case.student for case in decision.confirmed}))
+        # What the first look knew of the cause stays; only where it knew nothing may this one find out more.
+        causes = {case: _absence(suspects[case][1].cause) for case in decision.confirmed}
+        plain = [case for case, cause in causes.items() if cause is Cause.DELETED and case not in released]
+        rows = {case: known.memberships[case.student][case.cohort].rows_of(feed.name) for case in plain}
+        causes |= dict.fromkeys(left_view(feed, rows), Cause.LEFT_VIEW) | dict.fromkeys(released, Cause.RELEASED)
         changes: list[Change] = []
         removals: list[MembershipChanged] = []
         for case in sorted(decision.confirmed):
             held = known.memberships[case.student][case.cohort]
-            cause = Cause.RELEASED if case in released else Cause.DELETED
-            removals.append(withdrawal(held, case.student, case.cohort, cause, seen, suspects[case][1].siblings))
+            siblings = suspects[case][1].siblings
+            removals.append(withdrawal(held, case.student, case.cohort, causes[case], seen, siblings))
         entries = {entry.student: entry for entry, _ in suspects.values()}
         for case in decision.confirmed:
             entries[case.student] = without(entries[case.student], {case.cohort})
@@ -203,6 +209,11 @@ class SecondLook:
                 fingerprint=feed.fingerprint,
             )
         ]
+
+
+def _absence(cause: str) -> Cause:
+    """The cause of a suspect; the plain one in place of one that only a later release knows."""
+    return Cause(cause) if cause in ABSENCES else Cause.DELETED
 
 
 def _waiting(entry: Suspects, cohort: str, now: datetime) -> Suspects:
