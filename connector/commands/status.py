@@ -6,6 +6,7 @@ import argparse
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from connector.commands import sources_status
 from connector.commands.command import add_command, print_json
 from connector.commands.settings import Settings
 from connector.commands.topic_reading import latest
@@ -18,13 +19,11 @@ from connector.runtime.messages import Message, find
 from schemas.records import (
     Alert,
     AlertState,
-    Checkpoint,
     CohortEntry,
     EntryStatus,
     LedgerEntry,
     PartitionMarker,
     PublisherState,
-    Suspects,
 )
 
 if TYPE_CHECKING:
@@ -38,9 +37,10 @@ def register(subparsers: Subparsers) -> None:
         "status",
         "how sources, consumers and memberships stand, and what is alerted",
         description="""
-            Reads the topics and says: how far each source is read and why that is safe, which roles are running, how many
-            memberships are settled, parked, due, held or quarantined and why, how far each consumer lags, and which
-            alerts stand. Exit code 6 when an alert stands.
+            Reads the topics and says: how far each source is read, and whether it is proved or assumed that nothing is
+            missed there, what the last snapshot found that polling had missed, and when the next one is; which roles are
+            running, how many memberships are settled, parked, due, held or quarantined and why, how far each consumer
+            lags, and which alerts stand. Exit code 6 when an alert stands.
         """,
         examples=[
             ("for a person", "cohortstream status"),
@@ -71,35 +71,15 @@ def describe(base: Base) -> dict[str, Any]:
 
 def _connector(base: Base) -> dict[str, Any]:
     names = base.topics()
-    records = latest(base, names.checkpoints, [0]).values()
-    suspects = Counter[str]()
-    for record in records:
-        if isinstance(record, Suspects):
-            suspects[record.source] += len(record.missing)
+    # Values of student columns are many, and say nothing of how anything stands.
+    records = [*latest(base, names.checkpoints, [0], lambda key: key[0] != "values").values()]
+    alerts = latest(base, names.alerts, [0]).values()
     publisher = next((r for r in records if isinstance(r, PublisherState)), None)
     return {
         "running": members_of(base.connection, CONNECTOR_GROUP),
         "memberships": publisher.memberships if publisher else 0,
         "cohorts": publisher.cohorts if publisher else 0,
-        "sources": {
-            record.source: _source(record, suspects[record.source])
-            for record in sorted((r for r in records if isinstance(r, Checkpoint)), key=lambda r: r.source)
-        },
-    }
-
-
-def _source(checkpoint: Checkpoint, suspects: int) -> dict[str, Any]:
-    return {
-        "loaded": checkpoint.loaded,
-        "database": checkpoint.database.unique_name if checkpoint.database else None,
-        "database_time": checkpoint.database_time,
-        "suspects": suspects,
-        "last_snapshot_at": checkpoint.last_snapshot_at,
-        "snapshot": None if checkpoint.snapshot is None else {"rows": checkpoint.snapshot.rows},
-        "hints": {
-            hint.hint: {"cursor": hint.cursor, "safety": hint.safety, "reason": hint.reason}
-            for hint in checkpoint.hints
-        },
+        "sources": sources_status.describe(records, alerts, base.settings.sources, base.clock.now()),
     }
 
 
@@ -170,12 +150,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         "Connector  {running} running, {memberships} memberships in {cohorts} cohorts published".format(**connector),
     ]
     for name, source in connector["sources"].items():
-        state = "loaded" if source["loaded"] else "first load under way"
-        text.append(f"  {name}: {state}, {source['suspects']} suspects, database time {source['database_time']}")
-        text += [
-            f"    {hint}: read to {at['cursor']} ({at['safety']}: {at['reason']})"
-            for hint, at in source["hints"].items()
-        ]
+        text += sources_status.lines(name, source)
     for name, sink in found["sinks"].items():
         text.append(f"Sink {name}  {sink['running']} consumers running, at most {sink['lag']} records behind")
         for title in ("memberships", "waiting", "cohorts"):

@@ -1,13 +1,13 @@
-"""Whether a snapshot is due by its time of the day. Pure."""
+"""Whether a snapshot is due by its time of the day, and when the next one is. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _DAYS = 2
-"""Calendar days behind today's that may hold the last time: a zone may leave out a whole day."""
+"""Calendar days before and after today's that may hold the nearest time: a zone may leave out a whole day."""
 
 
 def is_due(snapshot_at: Sequence[time], zone: ZoneInfo, last: datetime | None, now: datetime) -> bool:
@@ -21,12 +21,19 @@ def is_due(snapshot_at: Sequence[time], zone: ZoneInfo, last: datetime | None, n
     return passed is not None and (last is None or last < passed)
 
 
+def upcoming(snapshot_at: Sequence[time], zone: ZoneInfo, now: datetime) -> datetime | None:
+    """The first moment after ``now`` that shows one of these times, UTC; None for no times."""
+    return min((moment for moment in _moments(snapshot_at, zone, now) if moment > now), default=None)
+
+
 def _latest(snapshot_at: Sequence[time], zone: ZoneInfo, now: datetime) -> datetime | None:
     """The last moment, now included, that shows one of these times; None for no times."""
+    return max((moment for moment in _moments(snapshot_at, zone, now) if moment <= now), default=None)
+
+
+def _moments(snapshot_at: Sequence[time], zone: ZoneInfo, now: datetime) -> Iterator[datetime]:
+    """Every moment about now that shows one of these times."""
     today = now.astimezone(zone).date()
-    moments = (
-        datetime.combine(today - timedelta(days=back), at, zone).astimezone(UTC)
-        for back in range(_DAYS + 1)
-        for at in snapshot_at
-    )
-    return max((moment for moment in moments if moment <= now), default=None)
+    for days in range(-_DAYS, _DAYS + 1):
+        for at in snapshot_at:
+            yield datetime.combine(today + timedelta(days=days), at, zone).astimezone(UTC)

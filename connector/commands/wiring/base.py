@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ def base_for_command(settings: Settings) -> Base:
     """For a command that a person runs: telemetry without exporters, since it is short and its output is its report."""
     quiet = settings.telemetry.model_copy(update={"otlp_endpoint": None, "trace_file": None, "log_level": "error"})
     telemetry, clock = start_telemetry(quiet, "command"), SystemClock()
+    logging.getLogger("cohortstream.kafka").setLevel(logging.CRITICAL)  # what the client says is told by the answer
     health = Health(clock, telemetry.metrics, settings.telemetry.stall_after)
     return _assemble(settings, clock, telemetry, health, threading.Event())
 
