@@ -1,7 +1,12 @@
-"""The poller: signals in, then a step of every source that is due."""
+"""The poller: signals in, then a step of every source that is due.
+
+It is one thread: while one source waits for its database, the others wait as well. So a turn that has become long ends
+there, and the next one goes on with the sources that have not had theirs.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -13,6 +18,9 @@ from connector.source.signals_topic import SignalsTopic
 from connector.source.state import State
 from connector.source.working import Worker
 from schemas.records import Notification, Signal
+
+_LONGEST_TURN_S = 1.0
+"""After it the election, signals and the health page come first again."""
 
 
 class Inbox(Protocol):
@@ -55,15 +63,21 @@ class Poller:
     ) -> None:
         self.workers, self._inbox, self._topic, self._publisher = workers, inbox, signals, publisher
         self._state, self._clock = state, clock
+        self._order = deque(workers.values())
 
     def run_once(self) -> float:
         """Do what is due; the seconds until the next thing is."""
         for offset, signal in self._inbox.poll():
             self._hand_out(offset, signal)
-        for worker in self.workers.values():
+        began = self._clock.monotonic()
+        for _ in range(len(self._order)):
+            worker = self._order[0]
+            self._order.rotate(-1)
             if worker.wait() <= 0.0:
                 worker.step()
-        return min((worker.wait() for worker in self.workers.values()), default=1.0)
+            if self._clock.monotonic() - began >= _LONGEST_TURN_S:
+                break
+        return min((worker.wait() for worker in self._order), default=1.0)
 
     @property
     def quiet(self) -> bool:

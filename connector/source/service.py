@@ -6,8 +6,9 @@ every earlier producer, *then* reads the state to its end, and only then looks a
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from connector.runtime.clock import Clock
@@ -22,6 +23,7 @@ from connector.runtime.telemetry import Gauge, Log, Metrics, Pseudonym, Tracer
 from connector.source.feed import Feed
 from connector.source.identity import fingerprint
 from connector.source.loop import Poller, first_unanswered
+from connector.source.outage import Chance
 from connector.source.publisher import Publisher
 from connector.source.reading import Source
 from connector.source.restoring import Restorer
@@ -50,6 +52,8 @@ class Surroundings:
     metrics: Metrics
     tracer: Tracer
     pseudonym: Pseudonym
+    chance: Chance = field(default_factory=random.Random)
+    """Spreads attempts after failures."""
 
 
 class Connector:
@@ -168,6 +172,7 @@ class Connector:
                     around.tracer,
                 ),
                 signals,
+                around.chance,
             )
         start = first_unanswered(workers.values(), state, signals) or BEGINNING
         inbox = SignalInbox(Tail(self._connection, self._topics.signals, {0: start}), self._codec)

@@ -1,57 +1,88 @@
-"""One source at work: which of its steps is next, and what happens when one fails."""
+"""One source at work: which of its steps is next, and what happens when one fails.
+
+A step is short, and each of its parts does a little: the look whether this is the same database, the next signal, a chunk
+of a snapshot, and polling (each hint, follow-ups, second looks) in turns as far as the budget goes. So none of them waits
+for the end of another. A part that fails pauses by itself; what the others do does not depend on it.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
-from connector.runtime.errors import Halted, OperationalError, Unavailable
+from connector.runtime.errors import Halted, OperationalError
 from connector.runtime.kafka.errors import KafkaFault
-from connector.runtime.messages import Message, OracleMessage, message
+from connector.runtime.messages import Message
 from connector.runtime.telemetry import Count, Gauge, Log
 from connector.source.budget import Budget
 from connector.source.confirming import SecondLook
 from connector.source.feed import ClockFellBack, Feed
-from connector.source.identity import Found, learned, strangeness
+from connector.source.following_up import FollowingUp
+from connector.source.identity import Found
 from connector.source.marks import SnapshotMarks
-from connector.source.polling import Hint, follow_up
+from connector.source.outage import NEVER, Chance, NoJitter, Outage, Part
+from connector.source.polling import Hint
 from connector.source.publisher import Batch
+from connector.source.recognising import Recognition
 from connector.source.settings import followed
 from connector.source.signals import Answer, answer
 from connector.source.signals_topic import SignalsTopic
-from connector.source.snapshotting import FIRST_LOAD, SCHEDULE, SNAPSHOT, Snapshots
-from schemas.records import Signal, SnapshotProgress
+from connector.source.snapshotting import Snapshots
+from connector.source.taking import FIRST_PAUSE_S, LONGEST_PAUSE_S, Taking
+from schemas.records import Signal
 
 _log = Log("source")
-_FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 30.0
 _ALERT_AFTER_S = 30.0
 """An end that is away for less is not worth a person's time."""
 _CHECK_EVERY_S = 60.0
-_REST_S = 1.0
-"""Longest time without a look at what has become due; hints come more often."""
+_SECOND_LOOKS_EVERY_S = 1.0
+"""Between two looks whether anything has become due."""
 _OUTAGE = "source"
-_IDENTITY = "identity"
 
 
 class Worker:
     """Works on one feed, step by step; a step is short. Kafka's faults pass through, the source's own do not."""
 
-    def __init__(self, feed: Feed, signals: SignalsTopic) -> None:
+    def __init__(self, feed: Feed, signals: SignalsTopic, chance: Chance | None = None) -> None:
+        """``chance`` spreads the attempts after failures; None: they come exactly when their pauses end."""
         self.feed, self._topic = feed, signals
         self.second_look = SecondLook(feed)
         self.problem: Message | None = None
-        """Why the source does not work now; None if it does."""
+        """Why the source, or a part of its work, does not work now; None if all does."""
         self.strange: Found | None = None
         """What the source is now, while it waits to be accepted."""
         self._hints = [Hint(feed, name, hint) for name, hint in followed(feed.settings.hints).items()]
         marks = SnapshotMarks(feed.state.store, feed.name)
         self.snapshots = Snapshots(feed, marks, lambda: [hint.begin() for hint in self._hints])
+        self._recognition = Recognition(feed)
+        self._taking = Taking(feed, self.snapshots, self._caught_up)
+        self._following_up = FollowingUp(feed)
         self._signals: deque[tuple[int, Signal]] = deque()
         self._budget = Budget(feed.settings.share)
-        self._check_at = self._resume_at = self._stepped_at = 0.0
-        self._pause = _FIRST_PAUSE_S
-        self._failing_since: float | None = None
+        self._check_at = self._second_looks_at = 0.0
+        self._alarmed = True  # perhaps, from before
+        chance = chance if chance is not None else NoJitter()
+
+        def outage() -> Outage:
+            return Outage(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, chance)
+
+        def until(due_at: float) -> float:
+            return max(0.0, due_at - feed.clock.monotonic())
+
+        self._check = Part("check", self._recognise, lambda: until(self._check_at), outage())
+        self._answering = Part("signals", self._answer, self._signals_due_in, outage())
+        self._snapshot = Part(
+            "snapshot", self._taking.step, self._taking.due_in, Outage(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
+        )
+        self._polling = deque(Part(f"hint {hint.name}", hint.step, hint.wait, outage()) for hint in self._hints)
+        self._polling += [
+            Part("follow-ups", self._following_up.step, lambda: 0.0 if self._following_up.waiting else NEVER, outage()),
+            Part("second looks", self._look_again, lambda: until(self._second_looks_at), outage()),
+        ]
+        self._parts = (self._check, self._answering, self._snapshot, *self._polling)
 
     def hand(self, offset: int, signal: Signal) -> None:
         """A signal that concerns this source."""
@@ -63,125 +94,113 @@ class Worker:
         """Behind the last signal that was answered; 0 if none was."""
         return self._topic.answered(self.feed.checkpoint.signals_offset, self.feed.checkpoint.signals_topic)
 
-    def wait(self) -> float:
-        """Seconds until the next step is due."""
-        now = self.feed.clock.monotonic()
-        if now < self._resume_at:
-            return self._resume_at - now
-        if (self._signals and not self._deferred) or now >= self._check_at:
-            return 0.0
-        if self.snapshots.running:
-            return self.snapshots.wait()
-        if self.strange is not None:
-            return self._check_at - now
-        checkpoint = self.feed.checkpoint
-        if not checkpoint.loaded or checkpoint.snapshot is not None:
-            return 0.0
-        waiting = bool(self.feed.follow_ups.names or self.feed.follow_ups.returned)
-        rest = max(0.0, self._stepped_at + _REST_S - now)
-        due = 0.0 if waiting else min([rest, *(hint.wait() for hint in self._hints)])
-        return max(self._budget.pause(now), due)
-
-    @property
-    def _deferred(self) -> bool:
-        """Whether the next signal has to wait: a snapshot is taken once the first load is complete."""
-        return self._signals[0][1].kind == "snapshot" and not self.feed.checkpoint.loaded and self.strange is None
-
     @property
     def quiet(self) -> bool:
         """Whether everything known so far is published."""
         idle = not self._signals and not self.snapshots.running and self.feed.checkpoint.loaded
         return idle and self.problem is None and all(hint.caught_up for hint in self._hints)
 
+    def wait(self) -> float:
+        """Seconds until the next step is due."""
+        now = self.feed.clock.monotonic()
+        waits = [self._check.wait(now)]
+        if self._check.outage.problem is None:
+            waits.append(self._answering.wait(now))
+            if self.strange is None:
+                waits.append(self._snapshot.wait(now))
+                if self._polls:
+                    waits.append(max(self._budget.pause(now), min(part.wait(now) for part in self._polling)))
+        return min(waits)
+
     def step(self) -> None:
         """Do what is due."""
-        if self.feed.clock.monotonic() < self._resume_at:
-            return
         try:
             self._work()
+        finally:
+            self._tell()
+
+    def accept(self, signal_id: str) -> None:
+        """Go on with what the source is now; a snapshot then finds what that changes."""
+        self._recognition.accept(signal_id)
+        self.strange = None
+        for hint in self._hints:
+            hint.drop()
+
+    def _work(self) -> None:
+        if self._attempt_if_due(self._check) and self._check.outage.problem is None:
+            going_on = self._attempt_if_due(self._answering)
+            # What is hinted at while a load is under way is left out of it, so the load begins first.
+            if going_on and self.strange is None and self._attempt_if_due(self._snapshot) and self._polls:
+                self._poll()
+
+    @property
+    def _polls(self) -> bool:
+        """Whether there is a place to poll from."""
+        return self.feed.checkpoint.loaded or self.snapshots.running
+
+    def _poll(self) -> None:
+        """Let each part of polling take a step if it is due, as far as the budget goes; the next time goes on from there."""
+        for _ in range(len(self._polling)):
+            if self._budget.pause(self.feed.clock.monotonic()) > 0.0:
+                return
+            part = self._polling[0]
+            self._polling.rotate(-1)
+            if not self._attempt_if_due(part):
+                return
+
+    def _attempt_if_due(self, part: Part) -> bool:
+        """Let a part take a step if it is due; whether the step of the whole may go on.
+
+        A fault that only a person can mend is the part's own. After another one the database may be away, or even be
+        another one: that is looked at first, in a step of its own, since meanwhile other sources wait.
+        """
+        if part.wait(self.feed.clock.monotonic()) > 0.0:
+            return True
+        try:
+            if part in self._polling or part is self._check:
+                with self._charged():
+                    part.step()
+            else:
+                part.step()  # what a person asked for is done, whatever it costs; a snapshot has a share of its own
         except ClockFellBack:
             self._check_at = 0.0  # the next step looks what it is now, and blocks the source
+            return False
         except KafkaFault:
             raise  # not this source's: the whole connector begins anew
         except OperationalError as fault:
-            self._failed(fault)
-        else:
-            self._succeeded()
+            self._failed(part, fault)
+            return isinstance(fault, Halted)
+        self._went_well(part)
+        return True
 
-    def _work(self) -> None:
-        clock = self.feed.clock
-        self._stepped_at = clock.monotonic()
-        if clock.monotonic() >= self._check_at:
-            self._check()
-        if self._signals and not self._deferred:
-            self._answer()
-        if self.strange is not None:
-            return
-        now = self.feed.guessed_now()
-        # Polling first catches up: what it only has not come to yet is not missed.
-        if now is not None and all(hint.caught_up for hint in self._hints) and self.snapshots.scheduled(now):
-            self.snapshots.begin(SNAPSHOT, SCHEDULE)
-        # What is hinted at while a load is under way is left out of it, so the load begins first.
-        if self.snapshots.running or self.snapshots.resume():
-            self.snapshots.step()
-        busy = self.feed.source.busy
-        if self._budget.pause(clock.monotonic()) <= 0.0:
-            for hint in self._hints:
-                if hint.wait() <= 0.0:
-                    hint.step()
-            if not follow_up(self.feed) and self.second_look.due():
-                self.second_look.step()
-            self.second_look.keep_alert()
-        spent = self.feed.source.busy - busy
-        self.feed.metrics.count(Count.SOURCE_TIME, spent, source=self.feed.name)
-        self._budget.spend(spent, clock.monotonic())
-
-    def _check(self) -> None:
-        """Whether this is the source that the checkpoint speaks of. Until a person accepts another, nothing is read."""
+    @contextmanager
+    def _charged(self) -> Iterator[None]:
+        """The time that is spent inside the database meanwhile is polling's, however it ends."""
         feed = self.feed
-        found = Found(feed.fingerprint, feed.source.identity(), feed.source.clock())
-        reasons = strangeness(feed.checkpoint, found, feed.settings.clock_tolerance)
-        code, parameters = OracleMessage.BLOCKED, {}
-        if reasons:
-            said = message(code, source=feed.name, what="; ".join(reasons), hash=found.mark)
-            parameters = dict(said.parameters)
-            self.problem = said
-            if self.strange is None:
-                _log.error("source.blocked", source=feed.name, message=said)
-                self.snapshots.drop()
-        elif self.strange is not None:
-            self.problem = None  # it is what it was again
-        self.strange = found if reasons else None
-        known = learned(feed.checkpoint.database, found.database)
-        if known != feed.checkpoint.database and not reasons:
-            feed.save(replace(feed.checkpoint, database=known))
-        if alerts := feed.alert(_IDENTITY, code.code, parameters, raised=bool(reasons)):
-            feed.publish(Batch(alerts=alerts))
-        self._check_at = feed.clock.monotonic() + _CHECK_EVERY_S
+        busy = feed.source.busy
+        try:
+            yield
+        finally:
+            spent = feed.source.busy - busy
+            feed.metrics.count(Count.SOURCE_TIME, spent, source=feed.name)
+            self._budget.spend(spent, feed.clock.monotonic())
+
+    # --- the parts --------------------------------------------------------------------------------------------------
+
+    def _recognise(self) -> None:
+        """Whether this is the source that the checkpoint speaks of. Until a person accepts another, nothing is read."""
+        if self._recognition.look():
+            self.snapshots.drop()
+        self.strange = self._recognition.strange
+        self._check_at = self.feed.clock.monotonic() + _CHECK_EVERY_S
         self._measure()
 
-    def accept(self, signal_id: str) -> None:
-        """Go on with what the source is now; a snapshot then finds what that changes.
-
-        Where polling stood says nothing of another database, or of one whose clock is behind, so it begins anew. What
-        lies before is the snapshot's, which is wanted from the same record on.
-        """
-        feed, found = self.feed, self.strange
-        assert found is not None
-        kind = SNAPSHOT if feed.checkpoint.loaded else FIRST_LOAD
-        accepted = replace(
-            feed.checkpoint,
-            fingerprint=found.fingerprint,
-            database=found.database,
-            database_time=found.now,
-            hints=(),
-            snapshot=SnapshotProgress(signal_id, kind, found.now, rows=0, differences=0),
-        )
-        cleared = feed.alert(_IDENTITY, OracleMessage.BLOCKED.code, {}, raised=False)
-        feed.publish(Batch(checkpoint=accepted, alerts=cleared))
-        self.strange = self.problem = None
-        for hint in self._hints:
-            hint.drop()
+    def _signals_due_in(self) -> float:
+        if not self._signals:
+            return NEVER
+        # A snapshot is taken once the first load is complete.
+        deferred = self._signals[0][1].kind == "snapshot" and not self.feed.checkpoint.loaded and self.strange is None
+        return NEVER if deferred else 0.0
 
     def _answer(self) -> None:
         offset, signal = self._signals[0]
@@ -193,36 +212,62 @@ class Worker:
         self.feed.publish(Batch(checkpoint=checkpoint, notifications=notes))
         self._signals.popleft()
 
-    def _failed(self, fault: OperationalError) -> None:
-        feed, now = self.feed, self.feed.clock.monotonic()
-        halted = isinstance(fault, Halted)
-        if self.problem is None or self.problem.code != fault.message.code:
-            _log.warning("source.failed", source=feed.name, message=fault.message)
-        self.problem = fault.message
-        self._failing_since = self._failing_since if self._failing_since is not None else now
-        self._pause = _LONGEST_PAUSE_S if halted else min(self._pause * 2, _LONGEST_PAUSE_S)
-        if isinstance(fault, Unavailable) and fault.retry_after is not None:
-            self._pause = max(self._pause, fault.retry_after.total_seconds())
-        self._resume_at = now + self._pause
-        self._check_at = 0.0  # after a failover it may be another database
+    def _look_again(self) -> None:
+        if self.second_look.due():
+            self.second_look.step()
+        else:
+            self._second_looks_at = self.feed.clock.monotonic() + _SECOND_LOOKS_EVERY_S
+        self.second_look.keep_alert()
+
+    def _caught_up(self) -> bool:
+        """Whether polling has come to what there is; a hint that needs a person may never."""
+        halted = {part.name for part in self._polling if part.outage.halted}
+        return all(hint.caught_up or f"hint {hint.name}" in halted for hint in self._hints)
+
+    # --- failures ---------------------------------------------------------------------------------------------------
+
+    def _failed(self, part: Part, fault: OperationalError) -> None:
+        feed, outage, now = self.feed, part.outage, self.feed.clock.monotonic()
+        if outage.problem is None or outage.problem.code != fault.message.code:
+            _log.warning("source.failed", source=feed.name, part=part.name, message=fault.message)
+        outage.failed(fault, now)
+        self._check_at = now  # after a failover it may be another database
         feed.source.refresh()
-        outcome = "refused" if halted else "unavailable"
         for hint in self._hints:
-            feed.metrics.count(Count.POLLS, source=feed.name, hint=hint.name, outcome=outcome)
-        if halted or now - self._failing_since >= _ALERT_AFTER_S:
-            alerts = feed.alert(_OUTAGE, fault.message.code, fault.message.parameters, raised=True, restate=False)
-            if alerts:
+            if part is self._check or part.name == f"hint {hint.name}":
+                outcome = "refused" if outage.halted else "unavailable"
+                feed.metrics.count(Count.POLLS, source=feed.name, hint=hint.name, outcome=outcome)
+        if part is self._snapshot:
+            if self._taking.failed(fault, outage.failures):
+                outage.end()
+        elif outage.halted or now - outage.since >= _ALERT_AFTER_S:
+            said = fault.message
+            if alerts := feed.alert(_OUTAGE, said.code, said.parameters, raised=True, restate=False):
                 feed.publish(Batch(alerts=alerts))
 
-    def _succeeded(self) -> None:
-        if self._failing_since is None:
+    def _went_well(self, part: Part) -> None:
+        if part is self._snapshot:
+            if self.snapshots.running:
+                part.outage.pass_over()
+            else:
+                part.outage.end()
             return
-        self._failing_since, self._pause = None, _FIRST_PAUSE_S
-        _log.info("source.recovered", source=self.feed.name)
-        if self.strange is None:
-            self.problem = None
-        if alerts := self.feed.alert(_OUTAGE, "", {}, raised=False):
-            self.feed.publish(Batch(alerts=alerts))
+        if part.outage.problem is not None:
+            part.outage.end()
+            self._alarmed = True
+        if (
+            self._alarmed
+            and self._caught_up()
+            and not any(p.outage.problem for p in self._parts if p is not self._snapshot)
+        ):
+            self._alarmed = False
+            _log.info("source.works", source=self.feed.name)
+            if alerts := self.feed.alert(_OUTAGE, "", {}, raised=False):
+                self.feed.publish(Batch(alerts=alerts))
+
+    def _tell(self) -> None:
+        failing = (part.outage.problem for part in self._parts if part.outage.problem is not None)
+        self.problem = next(failing, None) or self._recognition.problem
 
     def _measure(self) -> None:
         feed, name = self.feed, self.feed.name

@@ -77,6 +77,12 @@ class Count(Metric):
         "source cause",
         "Changes that polling had missed and a snapshot found: the measured miss rate.",
     )
+    SNAPSHOT_RESTARTS = (
+        "snapshot.restarts",
+        COUNT,
+        "source",
+        "Passes of snapshots and first loads that failed; each begins anew after a pause.",
+    )
     TRANSACTIONS = "kafka.transactions", COUNT, "role outcome", "Kafka transactions, committed or aborted."
     MOODLE_CALLS = (
         "moodle.calls",
