@@ -20,6 +20,8 @@ class Numbers:
         self._store = store
         self._cohorts: dict[str, int] = {}
         self._students: dict[str, int] = {}
+        self._recent: dict[tuple[tuple[str, ...], str, str], int] = {}
+        """The same as ``_supports``, as records name them."""
         self._supports = {
             (sources, writer, mark): number
             for number, sources, writer, mark in store.execute("SELECT id, sources, writer, fingerprint FROM supports")
@@ -39,6 +41,13 @@ class Numbers:
 
     def support(self, record: MembershipChanged) -> int:
         """Of a combination of sources, writer and fingerprint; there are few."""
+        plain = (record.sources, record.source, record.fingerprint)
+        number = self._recent.get(plain)
+        if number is None:
+            number = self._recent[plain] = self._support(record)
+        return number
+
+    def _support(self, record: MembershipChanged) -> int:
         key = (json.dumps(sorted(record.sources), ensure_ascii=False), record.source, record.fingerprint)
         number = self._supports.get(key)
         if number is None:

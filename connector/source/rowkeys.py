@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from connector.source.store import supports_of
 from schemas.records import SupportingRow
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # ``json.dumps`` makes another one each time
+
 Place = tuple[str, str]
 """Student and cohort of a membership."""
 
@@ -18,7 +20,7 @@ def packed(rows: Sequence[SupportingRow]) -> str | None:
     if not rows:
         return None
     plain = [[row.source, row.row] if row.stamp is None else [row.source, row.row, row.stamp] for row in rows]
-    return json.dumps(plain, ensure_ascii=False)
+    return _encode(plain)
 
 
 def unpacked(text: str | None) -> tuple[SupportingRow, ...]:

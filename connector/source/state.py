@@ -104,24 +104,39 @@ class State:
     def _membership(self, record: MembershipChanged) -> None:
         self.highest_revision = max(self.highest_revision, record.revision)
         student, cohort = self._numbers.student(record.student), self._numbers.cohort(record.cohort)
-        found = self._store.execute(
-            "SELECT p.sources FROM memberships m JOIN supports p ON p.id = m.support WHERE student = ? AND cohort = ?",
-            (student, cohort),
-        ).fetchone()
-        before = json.loads(found[0]) if found else []
         after = record.sources if record.state is Presence.PRESENT else ()
-        self._supported.subtract(before)
-        self._supported.update(after)
-        self.memberships += bool(after) - bool(before)
-        if after:
-            self._store.execute(
-                "INSERT OR REPLACE INTO memberships VALUES (?, ?, ?, ?)",
-                (student, cohort, self._numbers.support(record), packed(record.rows)),
-            )
-        elif found:
-            self._store.execute("DELETE FROM memberships WHERE student = ? AND cohort = ?", (student, cohort))
+        if not (after and self._entered(student, cohort, record)):
+            self._changed(student, cohort, record, after)
+        for source in after:
+            self._supported[source] += 1
+        self.memberships += bool(after)
         if record.cause in ABSENCES:
             self.suspicions.conclude(record)
+
+    def _entered(self, student: int, cohort: int, record: MembershipChanged) -> bool:
+        """Add a membership; whether it was new, as most are. Tried first since it spares another look-up."""
+        row = (student, cohort, self._numbers.support(record), packed(record.rows))
+        made = self._store.execute("INSERT INTO memberships VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
+        return made.rowcount == 1
+
+    def _changed(self, student: int, cohort: int, record: MembershipChanged, after: Sequence[str]) -> None:
+        """Replace or remove a membership that is there, if it is, and no longer count it."""
+        place = (student, cohort)
+        found = self._store.execute(
+            "SELECT p.sources FROM memberships m JOIN supports p ON p.id = m.support WHERE student = ? AND cohort = ?",
+            place,
+        ).fetchone()
+        if found is None:
+            return
+        self._supported.subtract(json.loads(found[0]))
+        self.memberships -= 1
+        if after:
+            self._store.execute(
+                "UPDATE memberships SET support = ?, rows = ? WHERE student = ? AND cohort = ?",
+                (self._numbers.support(record), packed(record.rows), *place),
+            )
+        else:
+            self._store.execute("DELETE FROM memberships WHERE student = ? AND cohort = ?", place)
 
     def _cohort(self, record: CohortChanged) -> None:
         self.highest_revision = max(self.highest_revision, record.revision)
