@@ -1,10 +1,9 @@
 """Hints for tables without any column to follow: rows are counted and hashed per student or cohort, and compared.
 
-Nothing is missed by time here, however late a transaction commits: what one scan did not see, the next one does. Missed
-is a change that leaves a group's count and hash as they were, which nobody can rule out; hence ``assumed``.
+Nothing is missed by time here, however late a transaction commits: what one scan did not see, the next one does. Hence
+a cursor is safe as soon as all that its scan brought up is published, and quick reads are as good as full ones.
 
-The last scan is remembered twice, both times by the *key* that a subject stands for (a student's key, or a cohort's
-idnumber), and both move only when everything that a scan brought up is published:
+The last scan is remembered twice, by the *key* that a subject stands for (a student's key, or a cohort's idnumber):
 
 - In the process: a *mark* of 64 bits for each key. What differs is looked at, and what is gone.
 - In the checkpoint: for each of some hundred *buckets* of keys the sum of their marks. After a restart or a takeover,
@@ -13,6 +12,13 @@ idnumber), and both move only when everything that a scan brought up is publishe
 
 The marks are used only beside the very cursor that they were settled with. So losing them, or meeting another cursor,
 costs looks and nothing else.
+
+What a round brought up that failed half-way may be published in part. It is looked at by the next one in any case, for
+it may have become again what it was.
+
+What remains for the snapshot, and makes it ``assumed``: a change that leaves a group's count and hash as they were; and
+a change that is undone before the next scan, if a look came in between, since what that look published stays; and so
+does what was published of a round that ended with its process, if the change was undone until the next one began.
 """
 
 from __future__ import annotations
@@ -21,6 +27,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from typing import Protocol
 from zlib import crc32
 
@@ -49,51 +56,57 @@ class Census(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Settled:
-    """What a scan saw, and the checkpoint's cursor beside which all of that is published."""
+class _Scan:
+    """What a scan saw, and the cursor beside which all of it is published."""
 
     cursor: str | None
     marks: Mapping[str, int]
 
 
 class ScanFollower:
-    """Follows one table by scanning it. A quick read scans alike, and moves no cursor."""
+    """Follows one table by scanning it."""
 
     def __init__(self, name: str, settings: HintSettings, census: Census) -> None:
         self._name, self._census = name, census
         self._counted = "cohorts" if settings.by_cohort else "students"
-        self._last: _Settled | None = None
-        self._next: _Settled | None = None
+        self._last: _Scan | None = None
+        """Settled."""
+        self._next: _Scan | None = None
+        """To be settled."""
+        self._again: frozenset[str] = frozenset()
+        """Keys that rounds brought up and did not settle."""
 
     def begin(self, source: HintSource, sight: Sight) -> HintCursor:  # noqa: ARG002 - a scan needs no clock
         """The table as it was before the first load read any row."""
         marks = _marks(self._keyed(source.scan(self._name)))
         cursor = self._cursor(marks)
-        self._last = _Settled(cursor.cursor, marks)
+        self._last, self._again = _Scan(cursor.cursor, marks), frozenset()
         return cursor
 
-    def ask(self, source: HintSource, at: HintCursor, sight: Sight) -> Answer:
+    def ask(self, source: HintSource, at: HintCursor, sight: Sight) -> Answer:  # noqa: ARG002
         """The groups that differ from what was settled at this cursor, and the keys of those that are gone."""
         groups = source.scan(self._name)
         keyed = self._keyed(groups)
         marks = _marks(keyed)
-        last = self._last
-        if last is not None and last.cursor == at.cursor:
-            differing = {key for key, mark in marks.items() if last.marks.get(key) != mark}
-            gone = frozenset(last.marks.keys() - marks.keys())
-        else:
-            buckets = _differing(at.cursor, marks)
-            differing = {key for key in marks if _bucket(key) in buckets}
-            gone = frozenset(key for key in self._census.known() if key not in marks and _bucket(key) in buckets)
-        rows = [HintRow(group.subject, None, group.count) for key, group in keyed if key in differing]
-        cursor = None if sight.transactions is None else self._cursor(marks)
-        self._next = _Settled(at.cursor if cursor is None else cursor.cursor, marks)
-        return Answer(rows, len(groups), cursor, gone)
+        self._again |= self._differing(at.cursor, marks)
+        rows = [HintRow(group.subject, None, group.count) for key, group in keyed if key in self._again]
+        cursor = self._cursor(marks)
+        self._next = _Scan(cursor.cursor, marks)
+        return Answer(rows, len(groups), cursor, self._again - marks.keys())
 
     def settled(self, answer: Answer) -> None:  # noqa: ARG002 - it is the last one
         """From now on the next scan is compared with this one."""
         assert self._next is not None, "nothing was asked"
-        self._last = self._next
+        self._last, self._again = self._next, frozenset()
+
+    def _differing(self, cursor: str | None, marks: Mapping[str, int]) -> frozenset[str]:
+        """Keys whose groups differ, or are gone, or may be."""
+        if self._last is not None and self._last.cursor == cursor:
+            before = self._last.marks
+            changed = (key for key, mark in marks.items() if before.get(key) != mark)
+            return frozenset(changed) | (before.keys() - marks.keys())
+        buckets = _buckets(cursor, marks)
+        return frozenset(key for key in chain(marks, self._census.known()) if _bucket(key) in buckets)
 
     def _keyed(self, groups: Iterable[Group]) -> list[tuple[str, Group]]:
         """The groups with their keys; a group that makes none, such as that of NULL, stands for nobody."""
@@ -128,7 +141,7 @@ def _sums(marks: Mapping[str, int]) -> list[bytes]:
     return [(total % (1 << 8 * _WIDTH)).to_bytes(_WIDTH, "big") for total in sums]
 
 
-def _differing(cursor: str | None, marks: Mapping[str, int]) -> set[int]:
+def _buckets(cursor: str | None, marks: Mapping[str, int]) -> set[int]:
     """The buckets that are not what the cursor says; all of them if it says nothing that can be read."""
     stored = _parse(cursor)
     if stored is None:
