@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import subprocess
@@ -12,6 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from connector.commands.process import collecting_rarely
 
 SCRIPT = """
 import sys
@@ -111,3 +114,14 @@ def test_telemetry_that_cannot_start_is_a_fault_of_the_settings(
 
     assert words in hosted[0].process.stderr.read()
     assert hosted[0].process.wait(60) == 1
+
+
+def test_garbage_is_looked_for_rarely_while_roles_work_and_as_before_afterwards() -> None:
+    """What was there before is left alone meanwhile."""
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+
+    with collecting_rarely():
+        assert gc.get_threshold()[0] > before[0]
+        assert gc.get_freeze_count() > frozen
+
+    assert (before, 0) == (gc.get_threshold(), gc.get_freeze_count())
