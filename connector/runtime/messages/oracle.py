@@ -106,22 +106,22 @@ class OracleMessage(Entry):
     BLOCKED = (
         "CS2020",
         'The source "{source}" is not what was read before: {what}. Nothing more is published for it.',
-        "If that is meant, run: cohortstream accept {source} --hash {hash}",
+        "See what would change with: cohortstream accept {source}. If that is meant, accept it by its hash, {hash}.",
     )
     SUSPECTS_WITHHELD = (
         "CS2021",
         'In source "{source}" {waiting} memberships were missing twice, more than its limit of {limit}. None is removed.',
-        "Look whether the source's view is whole. If they have really ended, run: cohortstream release {source} --hash {hash}",
+        "Is the source's view whole? See them with: cohortstream release {source}; if they ended, release them by {hash}.",
     )
     RELEASE_REFUSED = (
         "CS2022",
         'The list {hash} of source "{source}" is not the list of memberships that wait now.',
-        "Look at the present list, and release it by its hash.",
+        "Look at the present list with: cohortstream release {source}.",
     )
     ACCEPT_REFUSED = (
         "CS2023",
         'The source "{source}" does not wait for {hash}.',
-        "Look at what it waits for, and accept that by its hash.",
+        "Look at what it waits for with: cohortstream accept {source}.",
     )
     RETIRE_REFUSED = (
         "CS2024",
@@ -206,7 +206,7 @@ class OracleMessage(Entry):
     SEQUENCE_CYCLES = (
         "CS2040",
         'The sequence {sequence} begins again after its last number (CYCLE), and then hint "{hint}" of source "{source}" sees nothing.',
-        "Have the DBA run: ALTER SEQUENCE {sequence} NOCYCLE",
+        "Have the DBA run: ALTER SEQUENCE {sequence} NOCYCLE.",
     )
     SEQUENCE_DESCENDS = (
         "CS2041",
@@ -216,7 +216,7 @@ class OracleMessage(Entry):
     SEQUENCE_CACHED = (
         "CS2042",
         'On several instances the sequence {sequence} of hint "{hint}" of source "{source}" gives numbers out of order: each holds up to {cache} of them.',
-        "Set overlap longer than the quietest instance keeps its numbers, or have the DBA run: ALTER SEQUENCE {sequence} ORDER",
+        "Set overlap longer than the quietest instance keeps its numbers, or have the DBA run: ALTER SEQUENCE {sequence} ORDER.",
     )
     SEQUENCE_BEHIND = (
         "CS2043",
