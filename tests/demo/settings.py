@@ -74,7 +74,7 @@ state_directory = @state@
 
 [sources.scolarite]
 dsn = @dsn@                        # production: "db.univ.example:1521/SCOL", or a name of tnsnames.ora
-user = "COHORTSTREAM"              # has one SELECT, on the view below, and one on V$TRANSACTION
+user = "COHORTSTREAM"              # has one SELECT, on the view below, and a few on Oracle's own views
 password = { file = @oracle_secret@ }
 timezone = "Europe/Paris"          # DATE_MAJ is local time
 share = 0.5                        # production: 0.05, the default; here one core does everybody's work
@@ -101,8 +101,10 @@ F5 = "MED"
 [[sources.scolarite.hints]]
 kind = "timestamp"
 cursor = "DATE_MAJ"
+stamped_by = "database"            # the student system writes SYSTIMESTAMP, so it can be proved that nothing is missed
 interval = "250ms"
-overlap = "2s"                     # production: 10m; it counts only where V$TRANSACTION may not be read
+slack = "5s"                       # production: 2m, longer than a statement runs before it changes its first row
+overlap = "2s"                     # production: 10m; it counts only where there is no proof
 
 [sinks.moodle]
 removal_settle = "2s"              # production: 60s, the default

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.demo.world import World
-from tests.e2e.roles import KAFKA, SINK, command
+from tests.e2e.roles import KAFKA, SINK, SOURCE, command
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -44,7 +44,9 @@ def test_status_and_explain_tell_how_it_stands(world: World) -> None:
     story = answer(world, "explain", cohort, student)["story"]
 
     assert stands["connector"]["running"] == stands["sinks"]["moodle"]["running"] == 1
-    assert stands["connector"]["sources"]["scolarite"]["loaded"]
+    source = stands["connector"]["sources"]["scolarite"]
+    assert (True, None, "PRIMARY") == (source["loaded"], source["blocked"], source["role"])
+    assert source["hints"]["timestamp1"]["safety"] == "proved", source["hints"]["timestamp1"]["reason"]
     assert [step["topic"] for step in story][:1] == ["enrollment.memberships"]
     assert story[-1]["record"]["answer"] in ("ok", "already")
 
@@ -78,6 +80,22 @@ def test_snapshot_reads_everything_again(world: World) -> None:
 
     assert done.returncode == 0, done.stderr
     assert "scolarite: finished" in done.stdout
+
+
+def test_accept_shows_what_other_patterns_would_change(world: World) -> None:
+    """From all rows and all records, with the hash; the source at work is not touched by that."""
+    untouched = answer(world, "accept", "scolarite")
+    changed = answer(
+        world, "accept", "scolarite", status=6, overrides={f"{SOURCE}COHORT__IDNUMBER": "NEW-{COD_ETP|trim}"}
+    )
+    cohorts = {one["cohort"] for one in changed["prospect"]["vanishing"]["first"]}
+
+    assert (False, []) == (untouched["waits"], untouched["reasons"])
+    assert changed["prospect"]["missing"]["memberships"] == 0
+    assert cohorts == {cohort for cohort in world.moodle.cohorts() if cohort.startswith("2026-")}
+    assert answer(world, "release", "scolarite") == {"hash": None, "limit": None, "withheld": []}
+    refused = command(world, "accept", "scolarite", "--hash", changed["hash"])
+    assert (5, True) == (refused.returncode, "CS2023" in refused.stdout)
 
 
 def test_nothing_is_held(world: World) -> None:
