@@ -228,3 +228,8 @@ class OracleMessage(Entry):
         'A snapshot found {count} memberships of source "{source}" that hint "{hint}" had passed by, although it was proved.',
         'If an application writes the cursor, set stamped_by = "application"; if statements run long, raise slack.',
     )
+    SNAPSHOT_INCOMPLETE = (
+        "CS2045",
+        'The last snapshot of source "{source}" brought {rows} rows; {missing} memberships are missing, more than its limit of {limit}.',
+        "Look whether the source's view is whole. Nobody is removed beyond the limit, nor from cohorts that have no row left.",
+    )

@@ -19,8 +19,8 @@ from connector.source.oracle.columns import Described
 from connector.source.oracle.session import Row, Session
 from connector.source.settings import SourceSettings, followed
 
-_NO_END = 10**38
-"""Above every number of a sequence, which has 28 digits at most."""
+_NO_END = 10**28 - 1
+"""The highest number that a sequence of Oracle can give."""
 
 
 class HintQueries:

@@ -72,6 +72,7 @@ class _Looking:
         self._dictionary = dictionary
         self._reasons: dict[str, None] = {}
         self._met = False
+        self._kinds: dict[Name, set[str]] = {}
 
     def table(self, table: str) -> tuple[str, ...]:
         if "@" in table:
@@ -94,8 +95,14 @@ class _Looking:
 
     def _known(self, names: list[Name]) -> dict[Name, str]:
         """What there is of these, and what it is. Others than these can share their names with anything."""
-        kinds = self._dictionary.kinds(names)
+        kinds = self._look_up(names)
         return {name: kind for name, all_kinds in kinds.items() if (kind := _kind(all_kinds)) is not None}
+
+    def _look_up(self, names: list[Name]) -> dict[Name, set[str]]:
+        """The types of those that are known; each is asked for once."""
+        new = [name for name in names if name not in self._kinds]
+        self._kinds |= {name: set[str]() for name in new} | self._dictionary.kinds(new)
+        return {name: self._kinds[name] for name in names if self._kinds[name]}
 
     def _nearest(self, found: Mapping[Name, str]) -> dict[Name, str]:
         """Without the public ones that one's own hide."""
@@ -123,7 +130,7 @@ class _Looking:
     def _tables(self, names: list[Name]) -> None:
         if not names:
             return
-        kinds = self._dictionary.kinds(names)
+        kinds = self._look_up(names)
         materialised = self._dictionary.materialised(names)
         for name in names:
             if name in materialised or "MATERIALIZED VIEW" in kinds.get(name, ()):
