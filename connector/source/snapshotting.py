@@ -25,13 +25,13 @@ from connector.source.chunking import Disorder, chunks
 from connector.source.difference import Observation
 from connector.source.examining import Examined, Subject, subjects_of
 from connector.source.feed import Feed
-from connector.source.hints import Safety
 from connector.source.mapping import Row
 from connector.source.marks import SnapshotMarks
 from connector.source.missed import Polled, polled, settled_since
 from connector.source.publisher import Batch
 from connector.source.schedule import is_due
-from schemas.records import Alert, HintCursor, SnapshotProgress
+from connector.source.snapshot_alerts import missing_alert, proof_alert
+from schemas.records import HintCursor, SnapshotProgress
 
 FIRST_LOAD = "first_load"
 SNAPSHOT = "snapshot"
@@ -40,7 +40,6 @@ SCHEDULE = "schedule"
 _TELL_EVERY_S = 5.0
 _LOOK_EVERY_S = 0.02
 """While the database has not brought the next rows yet."""
-_PROOF = "proof"
 
 
 @dataclass
@@ -173,20 +172,13 @@ class Snapshots:
             last_snapshot_settled=current.settled,
         )
         said = feed.notify(progress.signal_id, "finished", current.told_counts())
-        alerts = self._proof_alert(current) if progress.kind == SNAPSHOT else ()
+        alerts = [*missing_alert(feed, current.counts["rows"], current.counts["suspected"])]
+        if progress.kind == SNAPSHOT:
+            alerts += proof_alert(feed, current.missed[Cause.LATE_COMMIT])
         feed.publish(Batch(checkpoint=finished, notifications=[said], alerts=alerts))
         self._count_absences(current)
         feed.metrics.gauge(Gauge.SNAPSHOT_ROWS, 0, source=feed.name)
         feed.metrics.gauge(Gauge.SNAPSHOT_FINISHED, feed.clock.now().timestamp(), source=feed.name)
-
-    def _proof_alert(self, current: _Pass) -> Sequence[Alert]:
-        """A late commit that polling missed although its watermark was proved: what the proof rests on does not hold."""
-        feed, late = self._feed, current.missed[Cause.LATE_COMMIT]
-        proved = [name for name in feed.mapping.stamped if feed.cursor(name).safety == Safety.PROVED]
-        if late and not proved:
-            return ()  # says nothing about a proof, neither way
-        said = message(OracleMessage.PROOF_BROKEN, source=feed.name, hint=", ".join(proved), count=late)
-        return feed.alert(_PROOF, said.code, said.parameters if late else {}, raised=bool(late))
 
     def _count_absences(self, current: _Pass) -> None:
         for cause, count in (+current.uncounted).items():
@@ -272,8 +264,9 @@ class Snapshots:
             if not reached.scanned:
                 missed.update(absent)
             self._publish_missed(found, missed)
-        changes = len(found.difference.changes)
-        current.counts["differences"] += changes + found.difference.counts.get("suspected", 0)
+        changes, suspected = len(found.difference.changes), found.difference.counts.get("suspected", 0)
+        current.counts["differences"] += changes + suspected
+        current.counts["suspected"] += suspected
         current.counts["published"] += changes
 
     def _publish_missed(self, found: Examined, missed: Counter[Cause]) -> None:
