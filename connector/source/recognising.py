@@ -9,7 +9,7 @@ from connector.runtime.telemetry import Log
 from connector.source.feed import Feed
 from connector.source.identity import Found, learned, strangeness
 from connector.source.publisher import Batch
-from connector.source.snapshotting import FIRST_LOAD, SNAPSHOT
+from connector.source.snapshotting import ACCEPTED, FIRST_LOAD
 from schemas.records import SnapshotProgress
 
 _log = Log("source")
@@ -56,7 +56,7 @@ class Recognition:
         """
         feed, found = self._feed, self.strange
         assert found is not None
-        kind = SNAPSHOT if feed.checkpoint.loaded else FIRST_LOAD
+        kind = ACCEPTED if feed.checkpoint.loaded else FIRST_LOAD
         accepted = replace(
             feed.checkpoint,
             fingerprint=found.fingerprint,

@@ -35,6 +35,8 @@ from schemas.records import HintCursor, SnapshotProgress
 
 FIRST_LOAD = "first_load"
 SNAPSHOT = "snapshot"
+ACCEPTED = "accepted"
+"""After a person has accepted another database or other settings: what it finds, nobody has missed."""
 SCHEDULE = "schedule"
 """In place of a signal's id, for a snapshot that was due by its time of the day."""
 _TELL_EVERY_S = 5.0
@@ -254,6 +256,8 @@ class Snapshots:
         assert current is not None
         if current.progress.kind == FIRST_LOAD:
             found = feed.examine(subjects, feed.now(), Cause.FIRST_LOAD)
+        elif current.progress.kind == ACCEPTED:
+            found = feed.examine(subjects, feed.now(), Cause.SNAPSHOT)
         else:
             at, reached = feed.now(), self._polled()
             found = feed.examiner.examine(

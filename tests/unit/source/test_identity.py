@@ -129,3 +129,20 @@ def test_polling_begins_anew_in_an_accepted_database() -> None:
     site.run(20)
 
     assert [("B", "present", "enrolled")] == site.causes("s4")
+
+
+def test_what_an_acceptance_changes_is_nothing_that_polling_missed() -> None:
+    """Neither in the counts nor in an alert about the proof; the next snapshot counts again."""
+    site = at_work(hints=[{"cursor": "STAMP", "stamped_by": "database"}])
+    site.database.transactions_visible = True
+    site.database.name = "COPY"
+    site.run(70)
+    for number in range(3, 9):
+        site.database.put(number, f"s{number}", "B", stamp=site.clock.now() - timedelta(minutes=20))
+    asked = site.signal("accept", source="apogee", hash=site.alerts()["connector/apogee/identity"].parameters["hash"])
+    site.run(120)
+
+    assert "finished" == site.notifications(asked)[-1].phase
+    assert [("B", "present", "snapshot")] == site.causes("s5")
+    assert {} == site.poller.workers["apogee"].feed.checkpoint.last_snapshot
+    assert {"connector/apogee/identity"} == site.alerts().keys()
