@@ -20,11 +20,16 @@ NOW = datetime(2026, 9, 1, 8, tzinfo=UTC)
 SEEN = Observation("one", NOW, "f")
 
 
-def wanted(*cohorts: str, rows: Mapping[str, str] | None = None, **more: frozenset[str]) -> Desired:
+def wanted(
+    *cohorts: str,
+    rows: Mapping[str, str] | None = None,
+    unknown: frozenset[str] = frozenset(),
+    inactive: frozenset[str] = frozenset(),
+) -> Desired:
     """A student who is in these; ``rows`` maps row keys to cohorts."""
     places = {key: frozenset([cohort]) for key, cohort in (rows or {}).items()}
     keys = {c: tuple(sorted(k for k, at in (rows or {}).items() if at == c)) for c in cohorts}
-    return Desired({c: Support(Cohort(c, c), keys[c]) for c in cohorts}, places=places, **more)
+    return Desired({c: Support(Cohort(c, c), keys[c]) for c in cohorts}, inactive, places, unknown)
 
 
 def held(*cohorts: str, sources: tuple[str, ...] = ("one",), rows: tuple[str, ...] = ()) -> dict[str, Membership]:
@@ -62,6 +67,35 @@ def test_missing_is_suspected_and_nothing_else() -> None:
 
     assert [("B", "cohort", "new_cohort"), ("B", "present", "enrolled")] == told(found)
     assert (Suspects("one", "s", (Suspect("A", NOW, "deleted", None, ("B",)),)),) == found.suspects
+
+
+def test_a_stamp_alone_is_no_news_and_is_published_with_other_news() -> None:
+    """Rows are told apart by their keys."""
+    state = known({"s": {"A": Membership(("one",), (SupportingRow("one", "1", 5),), "one", "f")}})
+    same = replace(wanted("A", rows={"1": "A"}), sightings={"A": [("1", 7)]})
+    more = replace(wanted("A", rows={"1": "A", "2": "A"}), sightings={"A": [("1", 7), ("2", None), ("1", (9, 1))]})
+
+    assert () == difference(state, {"s": same}, SEEN).changes
+    (change,) = difference(state, {"s": more}, SEEN).changes
+    assert isinstance(change, MembershipChanged)
+    assert (SupportingRow("one", "1", 9), SupportingRow("one", "2", None)) == change.rows
+
+
+def test_what_is_told_of_an_absence_is_its_cause_and_is_not_forgotten() -> None:
+    """A journal's delete: of what is missing now, and of what was missing for no known reason."""
+    told_ = replace(SEEN, absences={"s": Cause.JOURNAL_DELETE})
+    state = known({"s": held("A", "B")})
+    plain = Suspect("A", NOW, Cause.DELETED, None, ())
+    (first,) = difference(state, {"s": wanted("B")}, told_).suspects
+    assert ["journal_delete"] == [suspect.cause for suspect in first.missing]
+    before = replace(state, suspects={"s": (Suspects("one", "s", (plain,)),)})
+    (later,) = difference(before, {"s": wanted("B")}, told_).suspects
+    assert (replace(plain, cause=Cause.JOURNAL_DELETE),) == later.missing
+    known_now = replace(state, suspects={"s": (later,)})
+
+    assert () == difference(known_now, {"s": wanted("B")}, SEEN).suspects
+    moved = replace(SEEN, absences={"s": Cause.LEFT_VIEW})
+    assert () == difference(known_now, {"s": wanted("B")}, moved).suspects
 
 
 def test_what_the_student_enters_later_joins_the_siblings_of_every_source() -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from connector.runtime.errors import Unavailable
 from connector.runtime.kafka.errors import KafkaFault, unavailable
 from connector.runtime.messages import OracleMessage, message
+from connector.source.causes import ABSENCES
 from connector.source.hints.zones import Grain
 from schemas.records import CohortState, MembershipChanged
-from tests.unit.source.world import Site
+from tests.unit.source.world import Enrolment, Site
 
 SETTLE = 60.0
 
@@ -26,6 +27,9 @@ steps = st.one_of(
     st.tuples(st.just("commit")),
     st.tuples(st.just("delete"), rows),
     st.tuples(st.just("untouched"), rows, groups),
+    st.tuples(st.just("rekeyed"), rows, students),
+    st.tuples(st.just("left"), rows),
+    st.tuples(st.just("unstamped"), rows, students, groups),
     st.tuples(st.just("wait"), st.sampled_from([1, 2, 5, 20, 70])),
     st.tuples(st.just("snapshot")),
     st.tuples(st.just("restart")),
@@ -63,9 +67,10 @@ class _Watch:
     def _judge(self, record: MembershipChanged, now: float) -> None:
         pair = (record.student, record.cohort)
         assert pair in self.missing_since, "removed although a committed row says otherwise"
-        if record.cause == "deleted":
+        if record.cause in ABSENCES:
             assert now - self.missing_since[pair] >= SETTLE, "removed without a second look"
-            named = {row.grp for row in self.site.database.rows.values() if row.student != record.student}
+            rows = [row for row in self.site.database.rows.values() if not row.left_view]
+            named = {row.grp for row in rows if row.student != record.student}
             assert record.cohort in named, "removed from a vanished cohort"
 
 
@@ -82,6 +87,12 @@ def _do(site: Site, watch: _Watch, step: tuple[object, ...]) -> None:
             database.delete(number)
         case ("untouched", int(number), grp) if number in database.rows:
             database.rows[number] = replace(database.rows[number], grp=_text(grp))
+        case ("rekeyed", int(number), student) if number in database.rows:
+            database.rows[number] = replace(database.rows[number], student=_text(student))
+        case ("left", int(number)) if number in database.rows:
+            database.rows[number] = replace(database.rows[number], left_view=True)
+        case ("unstamped", int(number), student, grp):
+            database.rows[number] = Enrolment(_text(student), _text(grp), stamp=None)
         case ("wait", int(seconds)):
             _pass(site, watch, seconds)
         case ("snapshot",):
@@ -133,7 +144,7 @@ def test_any_history_ends_right_and_removes_nobody_wrongly(history: list[tuple[o
     _pass(site, watch, 400)
 
     truth, told = site.database.truth_of(), site.members()
-    unknown = {row.student for row in site.database.rows.values() if row.grp is None}
+    unknown = {row.student for row in site.database.rows.values() if row.grp is None and not row.left_view}
     for cohort in truth.keys() | told.keys():
         extra = told.get(cohort, set()) - truth.get(cohort, set())
         assert truth.get(cohort, set()) <= told.get(cohort, set())

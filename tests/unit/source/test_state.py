@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.source.rowkeys import packed, restamp, supporting_rows, unpacked
 from connector.source.state import State
 from connector.source.store import open_store
 from schemas.records import (
@@ -164,3 +166,41 @@ def test_a_file_in_use_is_left_alone(tmp_path: Path) -> None:
     first.close()
 
     assert {"s"} == set(State(open_store(path, "x")).known(["s", "t"]).memberships)
+
+
+def test_stamps_of_rows_are_kept_and_renewed() -> None:
+    """As published at first; later as they were read. Rows without one, as earlier releases wrote them, have none."""
+    state = fresh()
+    stamped = replace(membership("s", "A", "one"), rows=(SupportingRow("one", "k", 5), SupportingRow("two", "k")))
+    apply(state, cohort("A"), stamped, membership("t", "A", "one"))
+    assert stamped.rows == state.known(["s"]).memberships["s"]["A"].rows
+    renewed = (SupportingRow("one", "k", 9), SupportingRow("two", "k"))
+    with state.writing():
+        restamp(state.store, {("s", "A"): renewed, ("nobody", "A"): renewed, ("s", "nowhere"): renewed})
+
+    assert renewed == state.known(["s"]).memberships["s"]["A"].rows
+    assert (SupportingRow("one", "t/A"),) == state.known(["t"]).memberships["t"]["A"].rows
+    assert (2, 2) == (state.memberships, state.supported("one"))
+
+
+@given(
+    rows=st.lists(
+        st.builds(SupportingRow, st.text(), st.text(), st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)))
+    )
+)
+def test_rows_are_packed_without_loss(rows: list[SupportingRow]) -> None:
+    """Whatever their keys contain."""
+    assert tuple(rows) == unpacked(packed(rows))
+
+
+@given(
+    places=st.dictionaries(st.tuples(st.sampled_from("stuvw"), st.sampled_from("ABCD")), st.booleans()),
+    piece=st.integers(1, 4),
+)
+def test_supporting_rows_are_all_found_in_pieces(places: dict[tuple[str, str], bool], piece: int) -> None:
+    """Of one source, each once, however small the pieces."""
+    state = fresh()
+    apply(state, *[membership(s, c, *(["one"] if own else ["two"])) for (s, c), own in places.items()])
+    found = [pair for page in supporting_rows(state.store, "one", piece) for pair in page]
+
+    assert sorted((f"{s}/{c}", s) for (s, c), own in places.items() if own) == sorted(found)
