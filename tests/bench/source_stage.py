@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector.runtime.kafka.topics import Topics
@@ -31,6 +31,13 @@ SOURCE = "bench"
 LONGEST = 1800.0
 """Seconds after which a pass over all rows is given up."""
 _CODEC = SingleObjectCodec()
+_JUST_MADE = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+}
+"""What is said of a topic that was made a moment ago."""
 
 
 class SourceStage:
@@ -133,8 +140,8 @@ class SourceStage:
             try:
                 _, end = consumer.get_watermark_offsets(partition, timeout=30.0)
             except KafkaException as error:
-                if error.args[0].retriable():
-                    return {}  # it has just been made
+                if error.args[0].code() in _JUST_MADE:
+                    return {}
                 raise
             consumer.assign([partition])
             while end and consumer.position([partition])[0].offset < end:
