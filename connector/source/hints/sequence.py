@@ -30,7 +30,9 @@ from schemas.records import HintCursor, OpenRange
 LOWEST = -(10**27)
 """Below every number that a sequence of Oracle can give: where an empty table is read from."""
 WATCHED_BELOW = 10_000
-"""How many numbers below the highest may still be on their way when polling begins: nobody saw when they were drawn."""
+"""How many numbers below the first one known may still be on their way: nobody saw when they were drawn. Lower ones are
+the snapshot's.
+"""
 _REMEMBERED = 200_000
 
 _Seen = tuple[str | tuple[object, ...], int, bool]
@@ -59,7 +61,10 @@ class SequenceFollower:
         todo = [row for row in rows if self._looked.get(_seen(row)) != row.count]
         if not full:
             return Answer(todo, len(rows))
-        moved, given_up = advance(known, {_number(row) for row in rows}, _clock(sight), self._patience)
+        numbers = {_number(row) for row in rows}
+        if known.position == LOWEST and numbers:
+            known = Progress(min(numbers) - WATCHED_BELOW - 1)
+        moved, given_up = advance(known, numbers, _clock(sight), self._patience)
         return Answer(todo, len(rows), self._cursor(moved), given_up=given_up)
 
     def settled(self, answer: Answer) -> None:

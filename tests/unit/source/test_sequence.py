@@ -243,7 +243,9 @@ def test_polling_begins_at_the_highest_number() -> None:
 
 
 def test_an_empty_table_is_read_from_the_lowest_number_on() -> None:
-    """So that its first rows are found, however many come at once, and whatever they are numbered."""
+    """So that its first rows are found, however many come at once, and whatever they are numbered. From then on a stretch
+    below the first of them is watched.
+    """
     source, following = Numbers(), follower()
     begun = following.begin(source, full(NOW))
     nothing = read(following, source, begun, at(1))
@@ -255,6 +257,8 @@ def test_an_empty_table_is_read_from_the_lowest_number_on() -> None:
     assert nothing.cursor == begun
     assert [(LOWEST + 1, None)] == source.asked[0]
     assert list(range(-3, 3)) == sorted(row.stamp for row in answer.rows if isinstance(row.stamp, int))
+    assert answer.cursor is not None
+    assert [(str(-3 - WATCHED_BELOW), "-4")] == [(gap.low, gap.high) for gap in answer.cursor.open_ranges]
 
 
 @pytest.mark.parametrize("cursor", [None, "2026-09-01T08:00:00.000000+00:00", "1:512:AAAA"])
