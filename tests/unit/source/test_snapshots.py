@@ -167,6 +167,18 @@ def test_a_touch_of_every_row_publishes_nothing_and_is_remembered() -> None:
     assert {"untouched_cursor": 1} == snapshot(site)
 
 
+def test_a_row_that_joins_while_the_first_is_touched_is_remembered_with_it() -> None:
+    """What is published holds, and is not undone by the stamps that are kept beside."""
+    site = loaded()
+    site.database.put(1, "s1", "A", commit=False)
+    site.database.put(20, "s1", "A")
+    site.run(200)
+
+    assert [("A", "present", "first_load"), ("A", "present", "rows")] == site.causes("s1")
+    rows = site.state.known(["s1"]).memberships["s1"]["A"].rows
+    assert [("1", True), ("20", True)] == [(row.row, row.stamp == rows[0].stamp) for row in rows]
+
+
 # --- absences --------------------------------------------------------------------------------------------------------
 
 BASE = [{"table": "BASE", "cursor": "STAMP", "overlap": "30s"}]
@@ -408,6 +420,38 @@ def test_a_policy_that_begins_to_hide_rows_during_a_pass_removes_nobody(when: in
     assert {"M0": 100, "M1": 100} == {cohort: len(students) for cohort, students in site.members().items()}
     assert {AlertState.CLEARED} == {alert.state for alert in site.alerts().values()}
     assert not [change for change in site.changes() if change.state.value == "absent"]
+
+
+def test_a_small_source_that_brings_no_rows_raises_an_alert() -> None:
+    """However few memberships the limit lets go: nothing at all is no answer."""
+    site = loaded()
+    site.database.hidden = True
+    snapshot(site, 120)
+    alert = site.alerts()["connector/apogee/missing"]
+    assert (AlertState.RAISED, OracleMessage.SNAPSHOT_INCOMPLETE.code) == (alert.state, alert.code)
+    site.database.hidden = False
+    snapshot(site)
+
+    assert AlertState.CLEARED is site.alerts()["connector/apogee/missing"].state
+    assert 8 == len(site.changes())
+
+
+def test_another_term_in_the_view_removes_nobody_and_raises_an_alert() -> None:
+    """All cohorts are others: the old ones vanish and keep their members."""
+    site = Site()
+    for number in range(100):
+        site.database.put(number, f"m{number:03}", "AUTUMN")
+    site.clock.sleep(100)
+    site.run(30)
+    for number in range(100):
+        quietly(site, number, left_view=True)
+        site.database.rows[1000 + number] = Enrolment(f"m{number:03}", "SPRING")
+    snapshot(site)
+    assert AlertState.RAISED is site.alerts()["connector/apogee/missing"].state
+    site.run(200)
+
+    assert {"AUTUMN": 100, "SPRING": 100} == {cohort: len(found) for cohort, found in site.members().items()}
+    assert "vanished" == site.cohort("AUTUMN").state.value
 
 
 def test_a_cohort_that_comes_back_during_a_pass_loses_only_who_is_missing() -> None:
