@@ -17,7 +17,10 @@ from schemas.records import LedgerEntry
 Key = tuple[str, str]
 _MOST = 200_000
 _LINKS = 128
-_BULK = frozenset({"first_load", "snapshot"})
+_BULK = frozenset(
+    ("first_load", "snapshot", "late_commit", "null_cursor", "cursor_backwards", "untouched_cursor", "unwatched")
+)
+"""Causes of records that were read in bulk: they may be many at once, none is a live change, and none begins a trace."""
 
 
 class Witness:
