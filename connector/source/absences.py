@@ -15,8 +15,10 @@ from connector.source.causes import Cause
 from connector.source.difference import improved
 from connector.source.examining import MOST_VALUES, Examined
 from connector.source.feed import Feed
+from connector.source.known import Known
 from connector.source.mapping import Row
 from connector.source.rowkeys import supporting_rows
+from connector.source.store import chunks
 from connector.source.suspects import Case
 from schemas.records import Suspects
 
@@ -57,47 +59,33 @@ class Absences:
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._fresh: set[Case] = set()
-        self._lost: dict[str, set[Case]] = {}
-        """By row key."""
+        """Missing since this pass, for no known reason."""
 
     def told(self, found: Examined) -> tuple[Examined, Counter[Cause]]:
         """With the causes of what is missing now for the first time, and how many of these there are by cause."""
         feed = self._feed
-        entries = {entry.student: entry for entry in found.difference.suspects if entry.source == feed.name}
-        before = {
-            Case(entry.student, suspect.cohort)
-            for held in found.known.suspects.values()
-            for entry in held
-            if entry.source == feed.name
-            for suspect in entry.missing
-        }
-        missing = {Case(entry.student, suspect.cohort) for entry in entries.values() for suspect in entry.missing}
-        fresh = missing - before
-        lost = {case: self._rows(found, case) for case in fresh}
-        left = left_view(feed, lost)
+        before = _cases(feed, (entry for held in found.known.suspects.values() for entry in held))
+        fresh = _cases(feed, found.difference.suspects) - before
+        left = left_view(feed, {case: _rows(feed, found.known, case) for case in fresh})
         cohorts = _by_student(left)
         told = [
             _told(entry, cohorts.get(entry.student, ()), Cause.LEFT_VIEW) if entry.source == feed.name else entry
             for entry in found.difference.suspects
         ]
+        self._fresh |= fresh - left
         counts = Counter({Cause.LEFT_VIEW: len(left), Cause.DELETED: len(fresh) - len(left)})
-        self._fresh |= fresh
-        for case in (fresh - left) | (before - _settled(found, before)):
-            for key in self._rows(found, case):
-                if len(self._lost) < _MOST_KEYS or key in self._lost:
-                    self._lost.setdefault(key, set()).add(case)
         return replace(found, difference=replace(found.difference, suspects=tuple(told))), +counts
 
     def moved(self) -> Generator[None, None, tuple[list[Suspects], int]]:
         """At the end of the pass: the entries of students whose missing rows support somebody else by now, with that as
-        their cause, and how many of these cases this pass had missed first. Looks through the state piece by piece.
+        their cause, and how many of these cases this pass was the first to miss. Looks through the state piece by piece.
         """
-        feed = self._feed
+        feed, lost = self._feed, self._lost()
         gone: set[Case] = set()
-        if self._lost:
+        if lost:
             for piece in supporting_rows(feed.state.store, feed.name):
                 for key, student in piece:
-                    cases = self._lost.get(key, ())
+                    cases = lost.get(key, ())
                     if cases and all(case.student != student for case in cases):
                         gone.update(cases)
                 yield
@@ -111,9 +99,34 @@ class Absences:
                 improving |= {Case(entry.student, now.cohort) for was, now in pairs if was != now}
         return entries, len(improving & self._fresh)
 
-    def _rows(self, found: Examined, case: Case) -> frozenset[str]:
-        held = found.known.memberships.get(case.student, {}).get(case.cohort)
-        return held.rows_of(self._feed.name) if held is not None else frozenset()
+    def _lost(self) -> dict[str, set[Case]]:
+        """By row key, what is missing for no known reason, whoever missed it first."""
+        feed = self._feed
+        found: dict[str, set[Case]] = {}
+        for students in chunks(feed.state.suspicions.students(feed.name)):
+            known = feed.state.known(students)
+            entries = [entry for held in known.suspects.values() for entry in held]
+            for case in _cases(feed, entries, Cause.DELETED):
+                for key in _rows(feed, known, case):
+                    if len(found) < _MOST_KEYS or key in found:
+                        found.setdefault(key, set()).add(case)
+        return found
+
+
+def _cases(feed: Feed, entries: Iterable[Suspects], cause: Cause | None = None) -> set[Case]:
+    """What is missing in this source, of this cause only if it is given."""
+    return {
+        Case(entry.student, suspect.cohort)
+        for entry in entries
+        if entry.source == feed.name
+        for suspect in entry.missing
+        if cause is None or suspect.cause == cause
+    }
+
+
+def _rows(feed: Feed, known: Known, case: Case) -> frozenset[str]:
+    held = known.memberships.get(case.student, {}).get(case.cohort)
+    return held.rows_of(feed.name) if held is not None else frozenset()
 
 
 def _by_student(cases: Iterable[Case]) -> dict[str, set[str]]:
@@ -122,11 +135,6 @@ def _by_student(cases: Iterable[Case]) -> dict[str, set[str]]:
     for case in cases:
         found.setdefault(case.student, set()).add(case.cohort)
     return found
-
-
-def _settled(found: Examined, before: set[Case]) -> set[Case]:
-    """Cases that are missing no longer, by what was read."""
-    return {case for case in before if case.cohort in found.desired[case.student].mentioned}
 
 
 def _told(entry: Suspects, cohorts: Collection[str], cause: Cause) -> Suspects:

@@ -174,14 +174,15 @@ def polled(
 def settled_since(now: datetime, seen: OpenTransactions, slack: timedelta) -> datetime:
     """Before which moment nothing was stamped that is committed later than ``now``; ``seen`` was asked after it.
 
-    Where open transactions cannot be seen, one that has been open for longer than a day is left out of account.
+    Not to blame the stamp of a row whose statement ran for longer than the slack, an hour is added to that. Where open
+    transactions cannot be seen, one that has been open for longer than a day is left out of account.
     """
     if not (seen.visible and seen.everywhere):
         return now - _LONGEST
-    return min([now, *(found.started for found in seen.open)]) - slack
+    return min([now, *(found.started for found in seen.open)]) - slack - _STATEMENT
 
 
-_LONGEST = timedelta(days=1)
+_LONGEST, _STATEMENT = timedelta(days=1), timedelta(hours=1)
 _ALL: tuple[Range, ...] = ((-(2**255), None),)
 
 

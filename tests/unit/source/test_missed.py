@@ -204,13 +204,13 @@ def test_hints_without_a_stamp_in_the_row(hint: dict[str, object], *, scanned: b
 
 
 def test_what_was_settled_when_a_snapshot_began() -> None:
-    """Before the oldest open transaction; a day before where they cannot all be seen."""
+    """An hour and the slack before the oldest open transaction; a day before where they cannot all be seen."""
     old = OpenTransaction("x", NOW - timedelta(hours=3))
     young = OpenTransaction("y", NOW - timedelta(seconds=3))
-    slack = timedelta(minutes=2)
+    slack, statement = timedelta(minutes=2), timedelta(hours=1)
 
-    assert NOW - slack == settled_since(NOW, OpenTransactions(visible=True, everywhere=True), slack)
-    assert NOW - timedelta(hours=3) - slack == settled_since(
+    assert NOW - slack - statement == settled_since(NOW, OpenTransactions(visible=True, everywhere=True), slack)
+    assert NOW - timedelta(hours=3) - slack - statement == settled_since(
         NOW, OpenTransactions(visible=True, open=(old, young), everywhere=True), slack
     )
     assert NOW - timedelta(days=1) == settled_since(NOW, OpenTransactions(visible=True), slack)

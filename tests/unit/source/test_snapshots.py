@@ -236,6 +236,18 @@ def test_a_row_that_supports_another_student_now_has_changed_its_key(other: str,
     assert ("A", "absent", "key_changed") == site.causes("s1")[-1]
 
 
+def test_a_snapshot_finds_the_changed_key_of_what_polling_had_missed_first() -> None:
+    """It is no miss of this pass, and not looked at again by it."""
+    site = loaded()
+    quietly(site, 1, student="z9")
+    site.signal("look", source="apogee", students=("s1", "z9"))
+    site.run(5)
+
+    assert {} == snapshot(site)
+    site.run(90)
+    assert ("A", "absent", "key_changed") == site.causes("s1")[-1]
+
+
 def test_a_journals_delete_is_the_cause_of_what_is_missing() -> None:
     """Of what is missing now, and of what was missing before for no known reason; a later look forgets it not."""
     site = loaded()
