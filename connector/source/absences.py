@@ -84,7 +84,7 @@ class Absences:
         gone: set[Case] = set()
         if lost:
             for piece in supporting_rows(feed.state.store, feed.name):
-                for key, student in piece:
+                for key, student, _ in piece:
                     cases = lost.get(key, ())
                     if cases and all(case.student != student for case in cases):
                         gone.update(cases)
@@ -111,6 +111,17 @@ class Absences:
                     if len(found) < _MOST_KEYS or key in found:
                         found.setdefault(key, set()).add(case)
         return found
+
+
+def stamps_of(feed: Feed, keys: Collection[str]) -> Generator[None, None, dict[str, int]]:
+    """The stamps that the rows with these keys bore last, whoever they supported. Looks through the state piece by piece."""
+    found: dict[str, int] = {}
+    for piece in supporting_rows(feed.state.store, feed.name):
+        for key, _, stamp in piece:
+            if stamp is not None and key in keys:
+                found[key] = max(stamp, found.get(key, stamp))
+        yield
+    return found
 
 
 def _cases(feed: Feed, entries: Iterable[Suspects], cause: Cause | None = None) -> set[Case]:

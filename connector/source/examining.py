@@ -12,7 +12,7 @@ from connector.source.causes import Cause
 from connector.source.difference import Difference, Observation, difference
 from connector.source.known import Known, Stamp
 from connector.source.mapping import Desired, Mapped, RowMapping
-from connector.source.missed import Polled, explained
+from connector.source.missed import Explained, Polled, explained
 from connector.source.reading import Source
 from connector.source.rowkeys import Place
 from connector.source.state import State
@@ -44,6 +44,8 @@ class Examined:
     """The state that it was compared with."""
     missed: Mapping[Cause, int] = field(default_factory=dict)
     """For a snapshot: changes of memberships by the way in which polling had missed them."""
+    unsure: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By student, keys of rows of which more should be known to tell the way."""
     restamped: Mapping[Place, tuple[SupportingRow, ...]] = field(default_factory=dict)
     """Rows of memberships that stay as they are, with other stamps than the state has."""
 
@@ -118,13 +120,12 @@ class Examiner:
         cohorts = {cohort for wanted in desired.values() for cohort in wanted.mentioned}
         known = self._state.known(list(desired), cohorts)
         found = difference(known, desired, seen)
-        missed: Mapping[Cause, int] = {}
-        if polled is not None:
-            found, missed = explained(found, known, desired, seen.source, polled)
+        told = Explained(found) if polled is None else explained(found, known, desired, seen.source, polled)
+        found = told.difference
         values = self._new_values(desired, mapped, known)
-        told = {(change.student, change.cohort) for change in found.changes if isinstance(change, MembershipChanged)}
-        stamps = {place: rows for place, rows in _restamped(desired, known, seen.source).items() if place not in told}
-        return Examined(desired, found, values, known, missed, stamps)
+        news = {(change.student, change.cohort) for change in found.changes if isinstance(change, MembershipChanged)}
+        stamps = {place: rows for place, rows in _restamped(desired, known, seen.source).items() if place not in news}
+        return Examined(desired, found, values, known, told.missed, told.unsure, stamps)
 
     def differing(self, mapped: Mapped, seen: Observation) -> set[str]:
         """Students whose rows say other than the state."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connector.source.causes import Cause
@@ -52,6 +52,8 @@ class Polled:
     """Whether a scan compares the same rows, so that it comes to every difference."""
     elsewhere: bool = False
     """Whether other hints may tell of these rows: of other tables, of dates, of some of the columns."""
+    stamps: Mapping[str, int] = field(default_factory=dict)
+    """By row key, stamps that were published for other students, where these were looked up."""
 
 
 def way_missed(sightings: Iterable[Sighting], before: Mapping[str, int], polled: Polled) -> Cause | None:
@@ -93,20 +95,32 @@ def _way(sighting: Sighting, before: Mapping[str, int], hints: Sequence[Reached]
     return Cause.CURSOR_BACKWARDS if published is None else Cause.UNTOUCHED_CURSOR
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A difference that says how polling missed it."""
+
+    difference: Difference
+    missed: Mapping[Cause, int] = field(default_factory=dict)
+    """Memberships by the way in which they were missed."""
+    unsure: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By student, keys of rows that may have supported somebody else before: then their stamps tell another way."""
+
+
 def explained(
     found: Difference, known: Known, desired: Mapping[str, Desired], source: str, polled: Polled
-) -> tuple[Difference, Mapping[Cause, int]]:
+) -> Explained:
     """Give each change of a membership the way in which it was missed as its cause, and count these. Absences are not
     among them, they are suspects first; nor is what polling still comes to.
     """
     missed: Counter[Cause] = Counter()
     changes: list[Change] = []
+    unsure: dict[str, set[str]] = {}
     for change in found.changes:
         if not isinstance(change, MembershipChanged):
             changes.append(change)
             continue
         held = known.memberships.get(change.student, {})
-        before = {
+        before = dict(polled.stamps) | {
             row.row: row.stamp
             for membership in held.values()
             for row in membership.rows
@@ -116,9 +130,12 @@ def explained(
         way = way_missed(concerned, before, polled)
         if way is not None:
             missed[way] += 1
+        if way in (Cause.LATE_COMMIT, Cause.CURSOR_BACKWARDS) and polled.hints:
+            strange = {key for key, _ in concerned if key is not None and key not in before}
+            unsure.setdefault(change.student, set()).update(strange)
         # Where rows are gone and others still support the membership, the record says so: nothing has ended.
         changes.append(change if way in (None, Cause.DELETED) else replace(change, cause=way))
-    return replace(found, changes=tuple(changes)), missed
+    return Explained(replace(found, changes=tuple(changes)), missed, {s: keys for s, keys in unsure.items() if keys})
 
 
 def _concerned(change: MembershipChanged, known: Known, desired: Desired, source: str) -> list[Sighting]:

@@ -41,9 +41,11 @@ def restamp(store: sqlite3.Connection, rows: Mapping[Place, tuple[SupportingRow,
     )
 
 
-def supporting_rows(store: sqlite3.Connection, source: str, piece: int = 5000) -> Iterator[list[Place]]:
-    """Every student with the keys of the rows that support them in this source, in pieces: between two of them anything
-    may be written.
+def supporting_rows(
+    store: sqlite3.Connection, source: str, piece: int = 5000
+) -> Iterator[list[tuple[str, str, int | None]]]:
+    """Key, student and stamp of every row that supports a membership in this source, in pieces: between two of them
+    anything may be written.
     """
     after = (-1, -1)
     while page := store.execute(
@@ -57,7 +59,7 @@ def supporting_rows(store: sqlite3.Connection, source: str, piece: int = 5000) -
             store.execute("SELECT id, student FROM students WHERE id BETWEEN ? AND ?", (page[0][0], page[-1][0]))
         )
         yield [
-            (row.row, names[student])
+            (row.row, names[student], row.stamp)
             for student, _, support, text in page
             if support in supports and text
             for row in unpacked(text)

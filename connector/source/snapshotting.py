@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from connector.runtime.errors import Halted
 from connector.runtime.messages import OracleMessage, message
 from connector.runtime.telemetry import Count, Gauge
-from connector.source.absences import Absences
+from connector.source.absences import Absences, stamps_of
 from connector.source.agreement import Agreement
 from connector.source.causes import ABSENCES, Cause
 from connector.source.chunking import Disorder, chunks
@@ -31,6 +31,7 @@ from connector.source.missed import Polled, polled, settled_since
 from connector.source.publisher import Batch
 from connector.source.schedule import is_due
 from connector.source.snapshot_alerts import missing_alert, proof_alert
+from connector.source.snapshot_pass import Pass
 from schemas.records import HintCursor, SnapshotProgress
 
 FIRST_LOAD = "first_load"
@@ -40,35 +41,12 @@ ACCEPTED = "accepted"
 SCHEDULE = "schedule"
 """In place of a signal's id, for a snapshot that was due by its time of the day."""
 _TELL_EVERY_S = 5.0
-_LOOK_EVERY_S = 0.02
-"""While the database has not brought the next rows yet."""
-
-
-@dataclass
-class _Pass:
-    """A pass under way."""
-
-    steps: Generator[None, None, None]
-    progress: SnapshotProgress
-    settled: datetime
-    """Database time before which nothing was stamped that is committed after the pass began."""
-    absences: Absences
-    told: float
-    counts: Counter[str] = field(default_factory=Counter)
-    missed: Counter[str] = field(default_factory=Counter)
-    """By cause, what this pass or an earlier part of it found that polling had missed."""
-    uncounted: Counter[str] = field(default_factory=Counter)
-    """Of these, absences that the metric does not have yet, since their cause may still become more exact."""
-
-    def described(self) -> SnapshotProgress:
-        """For the checkpoint."""
-        rows, differences = self.counts["rows"], self.counts["differences"]
-        return replace(self.progress, rows=rows, differences=differences, missed=dict(+self.missed))
-
-    def told_counts(self) -> dict[str, int]:
-        """For a notification."""
-        missed = {f"missed.{cause}": count for cause, count in sorted((+self.missed).items())}
-        return {name: int(count) for name, count in self.counts.items()} | missed
+_MOST_PUT_OFF = 5000
+"""Students whose changes wait until their exact cause is known; those beyond do without."""
+_LOOK_UP_AFTER_S = 30.0
+"""To look through the state takes two seconds for a million rows, so it is done for many at once."""
+_LOOK_SOON_S, _LOOK_EVERY_S = 0.001, 0.02
+"""While the database has not brought the next rows yet: soon at first, since they mostly follow within milliseconds."""
 
 
 class Snapshots:
@@ -77,7 +55,7 @@ class Snapshots:
     def __init__(self, feed: Feed, marks: SnapshotMarks, starts: Callable[[], Sequence[HintCursor]]) -> None:
         """``starts`` tells where each hint has to start if all rows are read from then on."""
         self._feed, self._marks, self._starts = feed, marks, starts
-        self._pass: _Pass | None = None
+        self._pass: Pass | None = None
         self._next_look = 0.0
 
     @property
@@ -113,7 +91,7 @@ class Snapshots:
         feed.publish(Batch(checkpoint=checkpoint, notifications=[feed.notify(signal_id, "started")]))
         steps = self._first_load() if kind == FIRST_LOAD else self._compare()
         self._next_look = 0.0
-        self._pass = _Pass(
+        self._pass = Pass(
             steps, progress, settled, Absences(feed), feed.clock.monotonic(), missed=Counter(progress.missed)
         )
 
@@ -134,7 +112,7 @@ class Snapshots:
             self.drop()
             raise
 
-    def _tell(self, current: _Pass) -> None:
+    def _tell(self, current: Pass) -> None:
         """Say how far it has come, every few seconds."""
         feed, now = self._feed, self._feed.clock.monotonic()
         if now - current.told >= _TELL_EVERY_S:
@@ -162,7 +140,7 @@ class Snapshots:
             return False
         return True
 
-    def _finish(self, current: _Pass) -> None:
+    def _finish(self, current: Pass) -> None:
         feed, progress = self._feed, current.progress
         self._pass = None
         feed.hinted_since_snapshot = None
@@ -182,7 +160,7 @@ class Snapshots:
         feed.metrics.gauge(Gauge.SNAPSHOT_ROWS, 0, source=feed.name)
         feed.metrics.gauge(Gauge.SNAPSHOT_FINISHED, feed.clock.now().timestamp(), source=feed.name)
 
-    def _count_absences(self, current: _Pass) -> None:
+    def _count_absences(self, current: Pass) -> None:
         for cause, count in (+current.uncounted).items():
             self._feed.metrics.count(Count.SNAPSHOT_DIFFERENCES, count, source=self._feed.name, cause=cause)
         current.uncounted.clear()
@@ -238,7 +216,9 @@ class Snapshots:
             for portion in feed.examiner.portions(subjects):
                 self._examine(portion)
             yield
+            yield from self._look_up(_LOOK_UP_AFTER_S)
         yield from self._unseen()
+        yield from self._look_up()
         yield from self._moved()
 
     def _unseen(self) -> Generator[None, None, None]:
@@ -263,6 +243,13 @@ class Snapshots:
             found = feed.examiner.examine(
                 subjects, at, feed.fingerprint, Cause.ENROLLED, concludes=feed.checkpoint.loaded, polled=reached
             )
+            if found.unsure and current.stamps is None and len(current.put_off) < _MOST_PUT_OFF:
+                current.put_off_at = feed.clock.monotonic() if not current.put_off else current.put_off_at
+                current.put_off |= {student: subjects[student] for student in found.unsure}
+                current.keys.update(key for keys in found.unsure.values() for key in keys)
+                if rest := {who: subject for who, subject in subjects.items() if who not in current.put_off}:
+                    self._examine(rest)
+                return
             found, absent = current.absences.told(found)
             missed = Counter(found.missed)
             if not reached.scanned:
@@ -272,6 +259,20 @@ class Snapshots:
         current.counts["differences"] += changes + suspected
         current.counts["suspected"] += suspected
         current.counts["published"] += changes
+
+    def _look_up(self, least_s: float = 0.0) -> Generator[None, None, None]:
+        """Decide students with rows that nobody knew under their keys, but perhaps under others', if any have waited for
+        as long.
+        """
+        feed, current = self._feed, self._pass
+        assert current is not None
+        if current.put_off and feed.clock.monotonic() - current.put_off_at >= least_s:
+            current.stamps = yield from stamps_of(feed, current.keys)
+            waiting, current.put_off, current.keys = current.put_off, {}, set()
+            for subjects in feed.examiner.portions(waiting):
+                self._examine(subjects)
+                yield
+            current.stamps = None
 
     def _publish_missed(self, found: Examined, missed: Counter[Cause]) -> None:
         """Publish, with the counts in the same transaction: a pass that begins anew goes on from them."""
@@ -300,9 +301,11 @@ class Snapshots:
             feed.publish(Batch(suspects=entries, checkpoint=checkpoint))
 
     def _polled(self) -> Polled:
-        feed = self._feed
+        feed, current = self._feed, self._pass
+        assert current is not None
         columns = {name: feed.source.cursor_column(name) for name in feed.mapping.stamped}
-        return polled(feed.mapping, feed.settings.hints, feed.checkpoint, columns)
+        reached = polled(feed.mapping, feed.settings.hints, feed.checkpoint, columns)
+        return replace(reached, stamps=current.stamps or {})
 
     def _chunks(self) -> Iterator[tuple[list[Row], datetime]]:
         """All rows, whole students at a time, with the database's time of the pass. Empty while nothing has come.
@@ -313,9 +316,11 @@ class Snapshots:
         feed, current = self._feed, self._pass
         assert current is not None
         try:
+            pause = _LOOK_SOON_S
             for chunk in chunks(self._batches(), feed.mapping.student_column):
                 if not chunk:
-                    self._next_look = feed.clock.monotonic() + _LOOK_EVERY_S
+                    self._next_look = feed.clock.monotonic() + pause
+                pause = _LOOK_SOON_S if chunk else min(pause * 2, _LOOK_EVERY_S)
                 yield chunk, current.progress.started_at
         except Disorder as fault:
             said = message(OracleMessage.SNAPSHOT_DISORDER, source=feed.name, row=fault.row)

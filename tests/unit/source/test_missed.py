@@ -238,8 +238,9 @@ def told(held: dict[str, dict[str, int | None]], *rows: tuple[str | None, str, o
     }
     known = Known({"s": memberships})
     seen = Observation("one", NOW, "f")
-    found, missed = explained(difference(known, desired, seen), known, desired, "one", Polled((BY_TIME,)))
-    causes = {change.cohort: change.cause for change in found.changes if hasattr(change, "student")}
+    found = explained(difference(known, desired, seen), known, desired, "one", Polled((BY_TIME,), stamps={"9": 600}))
+    missed = found.missed
+    causes = {change.cohort: change.cause for change in found.difference.changes if hasattr(change, "student")}
     assert sum(missed.values()) == sum(cause in MISSES for cause in causes.values()) + missed.get(Cause.DELETED, 0)
     return causes
 
@@ -262,6 +263,12 @@ def test_another_supporting_row_is_measured_by_the_new_one() -> None:
     assert {"A": "null_cursor"} == told({"A": {"1": 600}}, ("1", "A", 600, True), ("2", "A", None, True))
     assert {"A": "rows"} == told({"A": {"1": 600, "2": 600}}, ("1", "A", 600, True))
     assert {"A": "untouched_cursor"} == told({"A": {"1": 600, "2": 600}}, ("1", "A", 600, True), ("2", "A", 600, False))
+
+
+def test_a_row_that_supported_somebody_else_is_known_by_its_stamp() -> None:
+    """Where it was looked up; otherwise its key is named, so that it can be."""
+    assert {"A": "untouched_cursor"} == told({}, ("9", "A", 600, True))
+    assert {"A": "late_commit"} == told({}, ("8", "A", 600, True))
 
 
 def test_without_row_keys_the_newest_row_of_the_cohort_is_measured() -> None:

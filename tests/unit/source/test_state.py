@@ -203,4 +203,4 @@ def test_supporting_rows_are_all_found_in_pieces(places: dict[tuple[str, str], b
     apply(state, *[membership(s, c, *(["one"] if own else ["two"])) for (s, c), own in places.items()])
     found = [pair for page in supporting_rows(state.store, "one", piece) for pair in page]
 
-    assert sorted((f"{s}/{c}", s) for (s, c), own in places.items() if own) == sorted(found)
+    assert sorted((f"{s}/{c}", s, None) for (s, c), own in places.items() if own) == sorted(found)
