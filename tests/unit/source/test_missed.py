@@ -240,6 +240,8 @@ def told(held: dict[str, dict[str, int | None]], *rows: tuple[str | None, str, o
     seen = Observation("one", NOW, "f")
     found = explained(difference(known, desired, seen), known, desired, "one", Polled((BY_TIME,), stamps={"9": 600}))
     missed = found.missed
+    known_keys = {key for keys in held.values() for key, stamp in keys.items() if stamp is not None} | {"9"}
+    assert not known_keys & {key for keys in found.unsure.values() for key in keys}
     causes = {change.cohort: change.cause for change in found.difference.changes if hasattr(change, "student")}
     assert sum(missed.values()) == sum(cause in MISSES for cause in causes.values()) + missed.get(Cause.DELETED, 0)
     return causes

@@ -50,6 +50,12 @@ def checkpoint(site: Site) -> Checkpoint:
     return found
 
 
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk of each batch that the database in memory brings."""
+    monkeypatch.setattr(snapshotting, "chunks", partial(chunks, least=2))
+
+
 def quietly(site: Site, number: int, **fields: Any) -> None:
     """Change a row without its cursor."""
     site.database.rows[number] = changed(site.database.rows[number], **fields)
@@ -166,6 +172,36 @@ def test_a_touch_of_every_row_publishes_nothing_and_is_remembered() -> None:
     assert {"untouched_cursor": 1} == snapshot(site)
 
 
+def test_who_shares_a_read_with_an_unsure_student_is_not_forgotten() -> None:
+    """Rows that nobody knew wait for a look through the state; the others of the portion do not."""
+    site = loaded()
+    site.database.rows[20] = Enrolment("s1", "B", stamp=site.clock.now() - LATE)
+    quietly(site, 2, grp="B")
+    site.database.delete(3)
+
+    assert {"late_commit": 1, "untouched_cursor": 2, "deleted": 1} == snapshot(site)
+    assert {"s1", "s2", "s5", "s6", "s7", "s8"} == site.members()["B"]
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_rows_of_other_students_are_recognised_all_through_a_long_pass() -> None:
+    """Not only by the first look through the state."""
+    site = Site()
+    for number in range(200):
+        site.database.put(number, f"m{number:03}", "M")
+    site.clock.sleep(3600)
+    site.run(150)
+    quietly(site, 150, student="m000x")
+    quietly(site, 151, student="m199x")
+    site.signal("snapshot", source="apogee")
+    for _ in range(150):
+        site.poller.run_once()
+        site.clock.sleep(10)
+
+    assert {"untouched_cursor": 2, "key_changed": 2} == dict(checkpoint(site).last_snapshot)
+    assert [("M", "present", "untouched_cursor")] == site.causes("m000x") == site.causes("m199x")
+
+
 def test_a_row_that_joins_while_the_first_is_touched_is_remembered_with_it() -> None:
     """What is published holds, and is not undone by the stamps that are kept beside."""
     site = loaded()
@@ -241,10 +277,12 @@ def test_a_snapshot_finds_the_changed_key_of_what_polling_had_missed_first() -> 
     quietly(site, 1, student="z9")
     site.signal("look", source="apogee", students=("s1", "z9"))
     site.run(5)
+    site.database.delete(2)
 
-    assert {} == snapshot(site)
+    assert {"deleted": 1} == snapshot(site)
     site.run(90)
     assert ("A", "absent", "key_changed") == site.causes("s1")[-1]
+    assert ("A", "absent", "deleted") == site.causes("s2")[-1]
 
 
 def test_a_journals_delete_is_the_cause_of_what_is_missing() -> None:
@@ -353,12 +391,6 @@ def test_while_nothing_has_come_the_pass_waits_a_little_and_polling_goes_on() ->
 
     assert worker.snapshots.running
     assert ("B", "present", "enrolled") == site.causes("s1")[-1]
-
-
-@pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A chunk of each batch that the database in memory brings."""
-    monkeypatch.setattr(snapshotting, "chunks", partial(chunks, least=2))
 
 
 @pytest.mark.usefixtures("small_chunks")
