@@ -251,6 +251,7 @@ def test_a_moved_row_explains_both_ends() -> None:
     """The cohort that it left and the one that it entered; the removal rests on a row that is there."""
     assert {"A": "untouched_cursor", "B": "untouched_cursor"} == told({"A": {"1": 600}}, ("1", "B", 600, True))
     assert {"A": "row_moved", "B": "enrolled"} == told({"A": {"1": 600}}, ("1", "B", 1000, True))
+    assert {"A": "late_commit", "B": "late_commit"} == told({"A": {"1": 550}}, ("1", "B", 600, True))
 
 
 def test_an_inactive_row_is_measured_by_itself() -> None:
