@@ -2,8 +2,8 @@
 
 The cursor is the highest number read, and numbers missing below it are waited for: ``gaps`` holds the arithmetic and
 the promise. A *full* read asks for all gaps and for everything above the cursor; in between, *quick* reads ask for what
-is above only. The bound is ``assumed`` always: of a missing number nobody can see whether it will come. If it comes
-later than ``overlap`` allows, or a number says nothing, the next snapshot finds the row:
+is above only. The bound is ``assumed`` always: of a missing number nobody can see whether it will come. What comes
+later than ``overlap`` allows is the next snapshot's to find, and so are:
 
 - A second row with a number that was read already, unless both came with one commit: each number is taken to be used
   once. To read the last stretch again and again, as for times, would multiply the cost for what sequences do not do.
