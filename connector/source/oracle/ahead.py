@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-_DEPTH = 4
+_DEPTH = 8
 """Batches that are kept ready: enough to keep both sides busy, few enough to cost no memory."""
 _PARTING_S = 1.0
 

@@ -127,7 +127,7 @@ def connecting(source: str, error: oracledb.Error) -> OperationalError:
         return Halted(message(OracleMessage.BAD_ADDRESS, source=source, reason=said.text))
     if said.code in _OLD_SERVER:
         return Halted(message(OracleMessage.NEEDS_THICK, source=source, reason=said.text))
-    if said.code in _NO_SESSION:
+    if said.code in _NO_SESSION or any(f"Similar to {code})" in said.text for code in _NO_SESSION):
         return Unavailable(message(OracleMessage.NO_SESSION, source=source, reason=said.text))
     if _NOT_ORACLE.match(said.code) or _NOT_ORACLE.match(said.text):
         return Unavailable(message(OracleMessage.NO_ANSWER, source=source, reason=said.text))
