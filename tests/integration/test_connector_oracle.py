@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,15 +12,14 @@ import pytest
 
 from connector.runtime.checks import Check, Outcome
 from connector.runtime.clock import SystemClock
-from connector.runtime.errors import Halted, OperationalError, Unavailable
+from connector.runtime.errors import Halted, Unavailable
+from connector.source.hints.following import time_column
 from connector.source.oracle.check import check_source
 from connector.source.oracle.reader import OracleSource
 from connector.source.preview import preview
-from connector.source.settings import SourceSettings
 from tests.integration.connector_world import Database, settings_for
+from tests.integration.oracle_reading import HINT, all_of, fault_of, reading
 from tests.standins.oracle import Fault, OracleStandin
-
-HINT = "timestamp1"
 
 
 @pytest.fixture
@@ -35,22 +33,6 @@ def database(standin: OracleStandin) -> Iterator[Database]:
     made = Database(standin)
     yield made
     made.connection.close()
-
-
-@contextmanager
-def reading(settings: SourceSettings) -> Iterator[OracleSource]:
-    source = OracleSource("apogee", settings, SystemClock())
-    try:
-        yield source
-    finally:
-        source.close()
-
-
-def fault_of(kind: type[OperationalError], call: Any, *arguments: Any) -> str:
-    """Code and text of the fault that a call raises."""
-    with pytest.raises(kind) as caught:
-        call(*arguments)
-    return str(caught.value.message)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +52,10 @@ def test_every_type_of_cursor_is_read_in_utc(standin: OracleStandin, database: D
     settings = settings_for(database.dsn, hints=[{"cursor": "at_"}], cohort={"idnumber": "{GRP}"}, **changes)
 
     with reading(settings) as source:
-        column = source.cursor_column(HINT)
+        column = time_column(source, HINT)
         (row,) = source.changed(HINT, column.bound(moment))
 
+        assert isinstance(row.stamp, datetime)
         assert ("s", moment) == (row.subject, column.utc(row.stamp, source.clock()))
         assert [] == source.changed(HINT, column.bound(moment + timedelta(seconds=1)))
 
@@ -106,7 +89,7 @@ def test_students_are_found_by_the_exact_values_of_their_column(
     changes: dict[str, Any] = {"membership": {"table": "c", "student": "{STUDENT|trim}"}}
     settings = settings_for(database.dsn, hints=[{"cursor": "at_"}], cohort={"idnumber": "{GRP}"}, **changes)
     with reading(settings) as source:
-        hinted = source.changed(HINT, source.cursor_column(HINT).bound(source.clock() - timedelta(hours=1)))
+        hinted = source.changed(HINT, time_column(source, HINT).bound(source.clock() - timedelta(hours=1)))
 
         assert set(values) == {row.subject for row in hinted}
         assert [1, 1] == [len(source.truth([value])) for value in values]
@@ -132,9 +115,9 @@ def test_a_snapshot_is_one_instant_in_order(database: Database) -> None:
     database.enrol(*((n, f"s{n % 50:04}", f"G{n}") for n in range(300)))
     with reading(settings_for(database.dsn, fetch_rows=50)) as source:
         batches = source.snapshot()
-        first = next(batches)
+        first = next(batch for batch in batches if batch)
         database.enrol((1000, "s9999", "G"))
-        rows = first + [row for batch in batches for row in batch]
+        rows = first + all_of(batches)
 
     students = [str(row["STUDENT"]) for row in rows]
     assert (300, sorted(students)) == (len(students), students)
