@@ -48,7 +48,7 @@ def strangeness(before: Checkpoint, found: Found, tolerance: timedelta) -> list[
     if before.fingerprint != found.fingerprint:
         reasons.append("its patterns, keys or conditions have changed")
     if before.database is not None:
-        reasons += _other_database(before.database, found.database)
+        reasons += other_database(before.database, found.database)
     if before.database_time is not None and found.now < before.database_time - tolerance:
         behind = (before.database_time - found.now).total_seconds()
         reasons.append(f"its clock is {behind:.0f} s behind what was read last")
@@ -62,7 +62,8 @@ def learned(before: DatabaseIdentity | None, found: DatabaseIdentity) -> Databas
     return found if before is None or before.incarnation is None else before
 
 
-def _other_database(was: DatabaseIdentity, now: DatabaseIdentity) -> list[str]:
+def other_database(was: DatabaseIdentity, now: DatabaseIdentity) -> list[str]:
+    """In which ways one database is not another; empty if it is."""
     if (was.name, was.unique_name, was.role) != (now.name, now.unique_name, now.role):
         return [
             f"it is database {now.name} ({now.unique_name}, {now.role}), and was {was.name} ({was.unique_name}, {was.role})"

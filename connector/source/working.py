@@ -266,8 +266,9 @@ class Worker:
                 self.feed.publish(Batch(alerts=alerts))
 
     def _tell(self) -> None:
+        # Another database comes before what failed in the last one; what fails now comes before both.
         failing = (part.outage.problem for part in self._parts if part.outage.problem is not None)
-        self.problem = next(failing, None) or self._recognition.problem
+        self.problem = self._check.outage.problem or self._recognition.problem or next(failing, None)
 
     def _measure(self) -> None:
         feed, name = self.feed, self.feed.name

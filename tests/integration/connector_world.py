@@ -23,7 +23,7 @@ from connector.source.service import Connector, Surroundings
 from connector.source.settings import SourceSettings
 from schemas.codec import SingleObjectCodec
 from schemas.keys import encode_key
-from schemas.records import Alert, CohortChanged, MembershipChanged, Notification, Presence, Record, Signal
+from schemas.records import Alert, Checkpoint, CohortChanged, MembershipChanged, Notification, Presence, Record, Signal
 from tests.standins.oracle import OracleStandin
 
 CLOCK = SystemClock()
@@ -82,6 +82,21 @@ class Database:
         )
 
 
+class SkippingClock(SystemClock):
+    """The machine's clock, but that a test may leave out a pause."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._skipped = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._skipped
+
+    def skip(self, seconds: float) -> None:
+        """Let so much time have passed, by the monotonic clock alone."""
+        self._skipped += seconds
+
+
 class World:
     """One broker, any number of connectors."""
 
@@ -90,11 +105,12 @@ class World:
         self.topics = Topics(connection.settings.topic_prefix)
         topics.ensure(connection, self.topics.source_side())
         self.metrics, self.tracer = MemoryMetrics(), MemoryTracer()
+        self.clock = SkippingClock()
         self._signals = 0
 
     @contextmanager
     def connector(self, name: str = "state", **sources: SourceSettings) -> Iterator[Connector]:
-        around = Surroundings(CLOCK, self.metrics, self.tracer, Pseudonym(b"k" * 32))
+        around = Surroundings(self.clock, self.metrics, self.tracer, Pseudonym(b"k" * 32))
         made = Connector(
             sources, OracleSource, self.connection, self.topics, CODEC, around, self._folder / f"{name}.sqlite"
         )
@@ -144,6 +160,11 @@ class World:
     def notifications(self, signal_id: str) -> list[Notification]:
         found: list[Record] = [CODEC.decode(m.value or b"") for m in self.messages(self.topics.notifications)]
         return [n for n in found if isinstance(n, Notification) and n.signal_id == signal_id]
+
+    def checkpoint(self, source: str) -> Checkpoint:
+        """The last one of a source."""
+        found = (CODEC.decode(m.value) for m in self.messages(self.topics.checkpoints) if m.value is not None)
+        return [record for record in found if isinstance(record, Checkpoint) and record.source == source][-1]
 
     def alerts(self) -> dict[str, Alert]:
         """The last word of each alert."""

@@ -233,3 +233,8 @@ class OracleMessage(Entry):
         'The last snapshot of source "{source}" brought {rows} rows; {missing} memberships are missing, more than its limit of {limit}.',
         "Look whether the source's view is whole. Nobody is removed beyond the limit, nor from cohorts that have no row left.",
     )
+    DATABASE_CHANGED = (
+        "CS2046",
+        'A new connection to the source "{source}" leads to another database: {what}.',
+        "Nothing of it was read. It is looked at next, and then told what to do if it stays so.",
+    )

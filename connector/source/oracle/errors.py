@@ -38,6 +38,8 @@ _STATEMENT = re.compile(
     r"ORA-(009\d\d|01031|017(19|22)|01789|01839|018(30|4\d|5\d|61)|02003|02019|02289|040(43|63)|30926|12899|06550|2811[235])"
 )
 """Faults of the statement, of what it names, or of its grants: a person must act."""
+_READS = re.compile(r'\b(?:FROM|JOIN)\s+((?:"[^"]+"|[\w$#@]+)(?:\.(?:"[^"]+"|[\w$#@]+))*)', re.IGNORECASE)
+"""The objects that a statement names."""
 _GONE = {
     "DPY-4011",
     "DPY-1001",
@@ -134,13 +136,17 @@ def connecting(source: str, error: oracledb.Error) -> OperationalError:
     return Unavailable(message(OracleMessage.UNREACHABLE, source=source, reason=said.text))
 
 
-def calling(source: str, query: str, error: oracledb.Error) -> OperationalError:
-    """What a failed statement means; ``query`` says which one."""
+def calling(source: str, query: str, error: oracledb.Error, sql: str = "") -> OperationalError:
+    """What a failed statement means; ``query`` says which one, ``sql`` is its text."""
     said = DriverError.of(error)
     if said.code in _LOGON:
         return _refused(source, said)
     if _STATEMENT.fullmatch(said.code):
-        return Halted(message(OracleMessage.QUERY_REFUSED, source=source, query=query, reason=said.text))
+        reason = said.text
+        if said.no_such_object and '"' not in reason and (names := _READS.findall(sql)):
+            # Releases before 23ai do not say which.
+            reason = f"{reason} (it reads {', '.join(dict.fromkeys(names))})"
+        return Halted(message(OracleMessage.QUERY_REFUSED, source=source, query=query, reason=reason))
     if said.code in _TIME_OUTS:
         return Unavailable(message(OracleMessage.TIMED_OUT, source=source, query=query))
     if said.code == "ORA-01555":

@@ -44,11 +44,11 @@ class OracleSource:
         self.name, self.settings, self._clock = name, settings, clock
         self.mapping = RowMapping.of(settings)
         self._account = Account(name, settings, clock)
-        self.session = Session(self._account, name, settings, clock, patience_s=patience_s)
+        self._identity = IdentityQuery(name, clock.monotonic)
+        self.session = Session(self._account, name, settings, clock, patience_s=patience_s, greet=self._identity.greet)
         self.hints = HintQueries(self.session, settings, self.mapping)
         self._watched = Watched(self.session, self.hints, self.mapping)
         self._transactions = Transactions(self.session, settings.timezone, clock.monotonic)
-        self._identity = IdentityQuery(self.session, clock.monotonic)
         self._proof = Proof(lambda: Dictionary(self.session), clock.monotonic)
         self._origin = statements.origin(settings.membership.table, settings.membership.query)
         self._student_type: Any = None
@@ -66,7 +66,7 @@ class OracleSource:
         return read.replace(tzinfo=UTC)
 
     def identity(self) -> DatabaseIdentity:
-        found = self._identity()
+        found = self._identity.ask(self.session)
         self._role = found.role
         return found
 
@@ -209,7 +209,8 @@ class OracleSource:
 
     def _second_session(self) -> Session:
         timeout = self.settings.snapshot_timeout.total_seconds()
-        return Session(self._account, self.name, self.settings, self._clock, timeout_s=timeout)
+        greet = self._identity.greet
+        return Session(self._account, self.name, self.settings, self._clock, timeout_s=timeout, greet=greet)
 
     def _forget_types(self) -> None:
         self._described_at = self._clock.monotonic()

@@ -27,8 +27,14 @@ Expected = Mapping[int, frozenset[Any]]
 """By position in the answer, the driver's types that a column may have."""
 _ATTEMPTS = 3
 _AT_ONCE_S = 1.0
-"""A log-on that fails within it is tried again at once; one that took longer would fail as slowly again."""
-_VAIN = (OracleMessage.NO_ANSWER, OracleMessage.TIMED_OUT, OracleMessage.LIMITED, OracleMessage.COLUMN_RETYPED)
+"""What fails within it is tried again at once; what took longer would fail as slowly again."""
+_VAIN = (
+    OracleMessage.NO_ANSWER,
+    OracleMessage.TIMED_OUT,
+    OracleMessage.LIMITED,
+    OracleMessage.COLUMN_RETYPED,
+    OracleMessage.DATABASE_CHANGED,
+)
 
 
 class Session:
@@ -43,18 +49,24 @@ class Session:
         *,
         timeout_s: float | None = None,
         patience_s: float | None = None,
+        greet: Callable[[Session], None] | None = None,
     ) -> None:
         """``timeout_s`` ends a call, ``patience_s`` the wait for a log-on, which goes on behind it and may be there when
-        it is asked for again; None: as the settings say.
+        it is asked for again; None: as the settings say. ``greet`` looks at each new connection by means of this session
+        before anything else does; if it raises, the connection is closed.
         """
         self.source, self._account, self._settings, self._clock = source, account, settings, clock
         self._patience_s = patience_s or settings.connect_timeout.total_seconds()
         self._timeout_ms = int((timeout_s or settings.call_timeout.total_seconds()) * 1000)
         self._connection: oracledb.Connection | None = None
         self._log_on = LogOn(clock.monotonic)
-        self._connecting_s = 0.0
+        self._greet, self._greeting = greet, False
+        self._failed_in_s = 0.0
+        self._sql = ""
         self.busy = 0.0
-        """Seconds spent inside the database so far."""
+        """Seconds spent inside the database so far. The wait for a connection is not among them, nor a call that lost it:
+        most of that time nobody may have worked on it, and after an outage polling should go on at once.
+        """
 
     def rows(
         self,
@@ -83,6 +95,7 @@ class Session:
         """A statement's columns by name, in order. Raises as ``rows`` does."""
 
         def describe(cursor: oracledb.Cursor) -> dict[str, Described]:
+            self._sql = sql
             cursor.execute(sql)
             return {column[0]: Described.of(column) for column in cursor.description or ()}
 
@@ -144,14 +157,15 @@ class Session:
     @contextmanager
     def _calling(self, query: str) -> Iterator[oracledb.Connection]:
         """Around one call: names it to the DBA, counts its time, and translates its errors."""
-        began = self._clock.monotonic()
+        connection = self.connected()
+        began, lost = self._clock.monotonic(), False
         try:
-            connection = self.connected()
             connection.action = query[:32]
             yield connection
         except oracledb.Error as error:
-            fault = errors.calling(self.source, query, error)
-            if DriverError.of(error).connection_lost or isinstance(fault, Unavailable):
+            fault = errors.calling(self.source, query, error, self._sql)
+            lost = DriverError.of(error).connection_lost
+            if lost or isinstance(fault, Unavailable):
                 # After a time-out or an unknown error the session may be in any state; a new one is not.
                 self.close()
             raise fault from error
@@ -161,7 +175,8 @@ class Session:
                 message(OracleMessage.QUERY_REFUSED, source=self.source, query=query, reason=reason)
             ) from error
         finally:
-            self.busy += self._clock.monotonic() - began
+            self._failed_in_s = self._clock.monotonic() - began
+            self.busy += 0.0 if lost else self._failed_in_s
 
     def _look_at_types(self, query: str, cursor: oracledb.Cursor, expected: Expected) -> None:
         for place, types in expected.items():
@@ -184,6 +199,7 @@ class Session:
         binds: Mapping[str, object] | None,
         types: Mapping[str, Any] | None,
     ) -> None:
+        self._sql = sql
         cursor.arraysize = self._settings.fetch_rows
         # One more than fits: the driver then knows the end without another round trip.
         cursor.prefetchrows = self._settings.fetch_rows + 1
@@ -195,6 +211,15 @@ class Session:
         """The connection, made if there is none."""
         if self._connection is None:
             self._connection = self._connect()
+            if self._greet is not None and not self._greeting:
+                self._greeting = True
+                try:
+                    self._greet(self)
+                except BaseException:
+                    self.close()
+                    raise
+                finally:
+                    self._greeting = False
         return self._connection
 
     def _connect(self) -> oracledb.Connection:
@@ -210,11 +235,10 @@ class Session:
         except oracledb.Error as error:
             raise errors.connecting(self.source, error) from error
         finally:
-            self._connecting_s = self._clock.monotonic() - began
+            self._failed_in_s = self._clock.monotonic() - began
         return connection
 
     def _worth_another(self, error: BaseException) -> bool:
         """Whether to try at once again. What has used up its time already would keep other sources waiting."""
-        if not isinstance(error, Unavailable) or error.message.entry in _VAIN:
-            return False
-        return error.message.entry is not OracleMessage.UNREACHABLE or self._connecting_s < _AT_ONCE_S
+        passing = isinstance(error, Unavailable) and error.message.entry not in _VAIN
+        return passing and self._failed_in_s < _AT_ONCE_S
