@@ -105,8 +105,11 @@ class Pattern:
             Unmappable: a required part is NULL or blank, a value map lacks a value, a type has no text.
             KeyError: the row lacks a column altogether; compare ``columns`` with the query before the first row.
         """
-        pieces = [part if isinstance(part, str) else part.render(row) for part in self._parts]
-        text = pieces[0] if len(pieces) == 1 else "".join(pieces)
+        parts = self._parts
+        if len(parts) == 1 and not isinstance(parts[0], str):  # a single column, as row keys mostly are
+            text = parts[0].render(row)
+        else:
+            text = "".join([part if isinstance(part, str) else part.render(row) for part in parts])
         return text if text.isascii() else unicodedata.normalize("NFC", text)
 
     def __str__(self) -> str:

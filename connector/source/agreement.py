@@ -16,12 +16,16 @@ from connector.source.mapping import Cohort, Row, RowMapping, value_of
 from connector.source.rowkeys import unpacked
 from connector.source.state import State
 from connector.source.store import chunks, marks, supports_of
-from schemas.records import CohortChanged, CohortState
+from schemas.records import CohortState
 
 _CACHED = 50_000
+_UNKNOWN = -1
+"""In place of a cohort's number: the state does not know it just as the row describes it."""
 
-Keys = list[str]
-"""Keys of the rows by which one membership is supported."""
+Keys = str | list[str] | None
+"""What the state must hold of a membership: None where rows have no keys; for one row, how the text of the state begins
+(nearly all memberships rest on one, and are told without reading JSON); for several rows, their keys.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,43 +38,38 @@ class Doubt:
     """All rows of those who need a closer look, and those from which no student can be made."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where rows with certain values put a student. None stands for rows that support nothing: inactive ones, and those
-    that cannot be mapped. What they state matters only where the state has more than the other rows support.
-    """
-
-    cohort: str
-    number: int
-    """Of the cohort, in the tables of the state."""
-    record: CohortChanged | None
-    """With which this was found. Another one may say otherwise."""
-
-
-_UNKNOWN = _Place("", 0, None)
-
-
 class Agreement:
     """Of one source's rows with the state. Not for use by several threads."""
 
     def __init__(self, source: str, mapping: RowMapping, state: State) -> None:
         self._source, self._mapping, self._state = source, mapping, state
         self._values_of = itemgetter(*mapping.deciding_columns)
-        self._places: dict[object, _Place | None] = {}
+        self._places: dict[object, int | None] = {}
+        """By what a row says of its cohort: the cohort's number in the tables of the state. None for rows that support
+        nothing: inactive ones, and those that cannot be mapped. What they state matters only where the state has more
+        than the other rows support.
+        """
+        self._cohorts = state.cohorts
+        """With which the places were found."""
         self._opening = f"[[{encode_basestring(source)}, "
 
     def doubt(self, rows: Sequence[Row]) -> Doubt:
         """Compare whole students."""
+        if self._state.cohorts is not self._cohorts or len(self._places) > _CACHED:
+            self._cohorts = self._state.cohorts
+            self._places.clear()
         wanted, keys, doubtful = self._wanted(rows)
         doubtful |= self._differing(wanted)
+        if not doubtful and None not in keys.values():
+            return Doubt(wanted.keys(), ())
         column = self._mapping.student_column
         left = [row for row in rows if (key := keys[row[column]]) is None or key in doubtful]
         return Doubt(wanted.keys(), left)
 
     def _wanted(self, rows: Iterable[Row]) -> tuple[dict[str, dict[int, Keys]], Mapping[object, str | None], set[str]]:
         """By student, the memberships that rows support; the student of each value; those of whom this is not all."""
-        row_key, places, values_of = self._mapping.row_key, self._places, self._values_of
-        column, record_of = self._mapping.student_column, self._state.cohort_record
+        column, row_key, opening = self._mapping.student_column, self._mapping.row_key, self._opening
+        values_of, place_of = self._values_of, self._places.get
         wanted: dict[str, dict[int, Keys]] = {}
         keys: dict[object, str | None] = {}
         doubtful: set[str] = set()
@@ -83,32 +82,38 @@ class Agreement:
             if mine is None:
                 mine = wanted[student] = {}
             values = values_of(row)
-            place = places.get(values, _UNKNOWN)
+            place = place_of(values, _UNKNOWN)
+            if place == _UNKNOWN:
+                place = self._find(values, row)
             if place is None:
                 continue
-            if place is _UNKNOWN or record_of(place.cohort) is not place.record:
-                place = self._find(values, row)
-            if place is _UNKNOWN:
+            if place == _UNKNOWN:
                 doubtful.add(student)
-            elif place is not None:
-                supporting = mine.get(place.number)
-                if supporting is None:
-                    supporting = mine[place.number] = []
-                if row_key is not None:
-                    try:
-                        supporting.append(row_key.render(row))
-                    except Unmappable:
-                        doubtful.add(student)
+            elif row_key is None:
+                mine[place] = None
+            else:
+                try:
+                    key = row_key.render(row)
+                except Unmappable:
+                    doubtful.add(student)
+                    continue
+                first = opening + encode_basestring(key)
+                mine[place] = first if place not in mine else self._several(mine[place], key)
         return wanted, keys, doubtful
+
+    def _several(self, before: Keys, key: str) -> list[str]:
+        """The keys of several rows."""
+        return [*self._listed(before), key]
+
+    def _listed(self, keys: Keys) -> list[str]:
+        return [row.row for row in unpacked(keys + "]]")] if isinstance(keys, str) else keys or []
 
     def _student(self, raw: object) -> str | None:
         return None if raw is None else self._mapping.student_of(value_of(raw))
 
-    def _find(self, values: object, row: Row) -> _Place | None:
-        """Where rows with these values put a student. ``_UNKNOWN`` if the state does not know the cohort just as they
-        describe it, so that every such row needs a closer look.
-        """
-        found: _Place | None
+    def _find(self, values: object, row: Row) -> int | None:
+        """The place of rows with these values. ``_UNKNOWN`` is not remembered: every such row needs a closer look."""
+        found: int | None
         try:
             cohort = self._mapping.cohort_of(row)
             active = self._mapping.is_active(row)
@@ -116,50 +121,45 @@ class Agreement:
             found = None
         else:
             found = self._known(cohort) if active else None
-        if found is not _UNKNOWN:
-            if len(self._places) >= _CACHED:
-                self._places.clear()
+        if found != _UNKNOWN:
             self._places[values] = found
         return found
 
-    def _known(self, cohort: Cohort) -> _Place:
-        record = self._state.cohort_record(cohort.idnumber)
+    def _known(self, cohort: Cohort) -> int:
+        record = self._state.cohort_records([cohort.idnumber]).get(cohort.idnumber)
         if record is None or record.state is not CohortState.PRESENT:
             return _UNKNOWN
         if (record.name, record.category) != (cohort.name, cohort.category):
             return _UNKNOWN
         found = self._state.store.execute("SELECT id FROM cohorts WHERE cohort = ?", (cohort.idnumber,)).fetchone()
-        return _Place(cohort.idnumber, int(found[0]), record)
+        return int(found[0])
 
-    def _differing(self, wanted: Mapping[str, Mapping[int, Keys]]) -> set[str]:
-        """Students of whom the state supports other memberships, or suspects anything."""
+    def _differing(self, wanted: Mapping[str, dict[int, Keys]]) -> set[str]:
+        """Students of whom the state supports other memberships, or suspects anything. What it does support is taken
+        out of ``wanted``.
+        """
         store = self._state.store
         supports = set(supports_of(store, self._source))
-        left = {student: len(memberships) for student, memberships in wanted.items()}
         differing = {entry.student for entry in self._state.suspicions.of(list(wanted))}
         for chunk in chunks(list(wanted)):
-            for student, cohort, support, rows in store.execute(
+            for student, cohort, support, stored in store.execute(
                 "SELECT s.student, m.cohort, m.support, m.rows FROM students s JOIN memberships m ON m.student = s.id "  # noqa: S608
                 f"WHERE s.student IN ({marks(chunk)})",
                 chunk,
             ):
                 if support not in supports:
                     continue
-                keys = wanted[student].get(cohort)
-                if keys is not None and self._same(keys, rows):
-                    left[student] -= 1
-                else:
+                mine = wanted[student]
+                if cohort not in mine:
                     differing.add(student)
-        differing.update(student for student, count in left.items() if count)
+                    continue
+                keys = mine.pop(cohort)
+                one = isinstance(keys, str) and stored is not None and "], [" not in stored
+                if not (one and stored.startswith(keys)) and not self._same(keys, stored):
+                    differing.add(student)
+        differing.update(student for student, left in wanted.items() if left)
         return differing
 
     def _same(self, keys: Keys, stored: str | None) -> bool:
         """Whether these are the keys of this source's rows in a column of the state, whatever their stamps are."""
-        if not keys and stored is None:
-            return True
-        if len(keys) == 1 and stored is not None:
-            # One row of one source, as nearly all are, is told without reading JSON.
-            opening = self._opening + encode_basestring(keys[0])
-            if stored.startswith(opening) and stored.count("[") == opening.count("["):
-                return True
-        return {row.row for row in unpacked(stored) if row.source == self._source} == set(keys)
+        return {row.row for row in unpacked(stored) if row.source == self._source} == set(self._listed(keys))

@@ -49,6 +49,8 @@ class State:
         self.suspicions = Suspicions(store)
         self._numbers = Numbers(store)
         self._cohorts: dict[str, CohortChanged] = {}
+        self.cohorts = object()
+        """Another one whenever the record of any cohort may be another."""
         self._supported: Counter[str] = Counter(dict(store.execute("SELECT source, memberships FROM supported")))
         facts = dict(store.execute("SELECT name, value FROM facts"))
         self.highest_revision = int(facts.get("highest", 0))
@@ -152,6 +154,7 @@ class State:
             ),
         )
         self._cohorts[record.cohort] = record
+        self.cohorts = object()
 
     def _alert(self, record: Alert) -> None:
         if record.state is AlertState.RAISED:
@@ -215,10 +218,6 @@ class State:
             ):
                 self._cohorts[cohort] = self._decoded(blob, CohortChanged)
         return {cohort: self._cohorts[cohort] for cohort in wanted if cohort in self._cohorts}
-
-    def cohort_record(self, cohort: str) -> CohortChanged | None:
-        """The last record of a cohort, if it has one. Another object may say the same; the same object says the same."""
-        return self._cohorts.get(cohort) or self.cohort_records([cohort]).get(cohort)
 
     def cohorts_since(self, revision: int) -> list[CohortChanged]:
         """Cohorts that are present and whose last record is of a higher revision, in the order of these."""
