@@ -57,7 +57,6 @@ class _Round:
     answer: Answer
     expansion: Expansion
     portions: deque[dict[str, Subject]] = field(default_factory=deque)
-    fresh_clock: bool = True
 
     @cached_property
     def rows(self) -> frozenset[HintRow]:
@@ -182,9 +181,9 @@ class Hint:
 
     def _examine(self, current: _Round) -> None:
         feed = self._feed
-        # A later portion is read later; what it misses must not look as if it had been missed at the beginning.
-        at = current.sight.now if current.fresh_clock else feed.now()
-        current.fresh_clock = False
+        # Not the clock of the round: what is missed now, perhaps after a failure and an hour of attempts, must not look
+        # as if it had been missed then. It would be confirmed without waiting for absence_settle.
+        at = feed.now()
         last = len(current.portions) == 1 and current.expansion.exhausted
         checkpoint = self._moved(current) if last else None
         cursor = current.answer.cursor

@@ -541,3 +541,28 @@ def test_a_source_without_hints_lives_by_snapshots() -> None:
     site.run(80)
 
     assert {"s2", "s3", "s4"} == site.members()["A"]
+
+
+def test_what_is_missed_after_a_failure_waits_for_its_own_second_look() -> None:
+    """A hinted cohort whose students cannot be asked for at once: an absence counts from the read that missed it, not
+    from the poll that brought the hint up an hour earlier.
+    """
+    by_cohort = settings(hints=[{"kind": "scan", "by_cohort": True, "interval": "1s"}])
+    site = loaded(apogee=by_cohort)
+    source = site.poller.workers["apogee"].feed.source
+    ask = source.students_of
+
+    def refuse(cohort: tuple[object, ...]) -> list[str]:
+        raise Unavailable(message(OracleMessage.UNREACHABLE, source="apogee", reason="x"))
+
+    source.students_of = refuse  # type: ignore[method-assign]
+    site.database.put(20, "s5", "A")
+    site.run(5)
+    source.students_of = ask  # type: ignore[method-assign]
+    site.clock.sleep(3600)
+    site.database.delete(1)
+    site.run(50)
+
+    assert "s1" in site.members()["A"]
+    site.run(40)
+    assert "s1" not in site.members()["A"]
