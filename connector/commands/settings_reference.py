@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -15,7 +16,15 @@ from connector.commands.settings import Settings
 from connector.runtime.config.fields import alternatives, section_of
 from connector.runtime.settings import Secret, Section, format_duration
 
-_NAMES = {str: "text", int: "number", float: "number", bool: "true or false", timedelta: "duration", Path: "path"}
+_NAMES = {
+    str: "text",
+    int: "number",
+    float: "number",
+    bool: "true or false",
+    timedelta: "duration",
+    time: "time of day",
+    Path: "path",
+}
 
 _HEAD = """\
 # Settings
@@ -135,6 +144,9 @@ def _default(field: FieldInfo) -> str:
             return f"`{default}`"
         case str() | Path():
             return f'`"{default}"`'
+        case (str() | time(), *_):
+            listed = (f"{one:%H:%M}" if isinstance(one, time) else one for one in default)
+            return f"`{json.dumps(list(listed))}`"
         case _:
             return "empty"
 
