@@ -125,15 +125,16 @@ class Publisher:
             records += [*([batch.checkpoint] if batch.checkpoint else []), *batch.alerts]
             records += [replace(said, revision=revision) for said in batch.notifications]
         link = self._tracer.current()
-        with self._state.writing():
+        with self._state.writing(), self._log.transaction() as transaction:
+            for record in records:
+                self._put(transaction, record, batch.live_since, link)
+            # They are on their way to the brokers; meanwhile the state takes them over.
             for record in records:
                 if not isinstance(record, Notification):
                     self._state.apply(_key(record), record)
             mine = self._publisher_state(revision, batch.answered if last else None)
             self._state.apply(("publisher",), mine)
-            with self._log.transaction() as transaction:
-                for record in [*records, mine]:
-                    self._put(transaction, record, batch.live_since, link)
+            self._put(transaction, mine, batch.live_since, link)
         self.commits += 1
         self._metrics.count(Count.TRANSACTIONS, role="connector", outcome="committed")
         self._metrics.observe(Histogram.TRANSACTION_DURATION, self._clock.monotonic() - began, role="connector")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from connector.commands.process import collecting_rarely
 from connector.runtime.clock import SystemClock
 from connector.runtime.kafka import topics
 from connector.runtime.kafka.connection import Connection
@@ -136,7 +137,7 @@ def _publish(
     telemetry = start_telemetry(TelemetrySettings(log_level="error"), "bench")
     producer = TransactionalProducer(connection, "bench")
     recording = _Recording(producer)
-    with closing(State(open_store(directory / f"{prefix}sqlite", prefix))) as state:
+    with closing(State(open_store(directory / f"{prefix}sqlite", prefix))) as state, collecting_rarely():
         publisher = Publisher(
             recording if remember else producer,
             SingleObjectCodec(),
