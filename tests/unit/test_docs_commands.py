@@ -12,7 +12,7 @@ from typing import Any, Union, get_args, get_origin
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from connector.commands.main import COMMANDS, make_parser
 from connector.commands.settings import Settings
@@ -123,6 +123,40 @@ def test_settings_on_a_page_exist(page: Path) -> None:
     blocks = [block for language, block in fences(page.read_text(encoding="utf-8")) if language == "toml"]
 
     assert [fault for block in blocks for fault in unknown_keys(Settings, tomllib.loads(block))] == []
+
+
+def faults_in(block: str) -> list[str]:
+    """What the settings of the product say against a piece of a file, but for what it leaves out."""
+    try:
+        Settings.model_validate(tomllib.loads(block))
+    except ValidationError as error:
+        return [f"{one['loc']}: {one['msg']}" for one in error.errors() if one["type"] != "missing"]
+    return []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_settings_on_a_page_are_accepted(page: Path) -> None:
+    """Their values, too, and what goes with what in a hint; a source that is there as a whole is tried as a whole."""
+    blocks = [block for language, block in fences(page.read_text(encoding="utf-8")) if language == "toml"]
+
+    assert [fault for block in blocks for fault in faults_in(block)] == []
+
+
+def test_settings_that_are_wrong_are_found() -> None:
+    """A value, and a setting that its hint cannot have; what is left out is no fault."""
+    hint = '[[sources.a.hints]]\nkind = "scan"\ncursor = "C"\n'
+
+    assert 1 == len(faults_in('[sources.a]\nsnapshot_at = ["3 o\'clock"]\n'))
+    assert 1 == len(faults_in(hint))
+    assert [] == faults_in(hint.replace('cursor = "C"', 'interval = "1m"'))
+
+
+@pytest.mark.parametrize("path", [path for path in EXAMPLES if path.suffix == ".yaml"], ids=lambda path: path.name)
+def test_settings_in_manifests_are_accepted(path: Path) -> None:
+    """A settings file within a ConfigMap is one of the product."""
+    maps = [d for d in yaml.safe_load_all(path.read_text(encoding="utf-8")) if d["kind"] == "ConfigMap"]
+
+    assert [fault for one in maps for text in one["data"].values() for fault in faults_in(text)] == []
 
 
 def test_unknown_settings_are_found() -> None:
