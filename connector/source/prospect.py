@@ -8,13 +8,16 @@ so memory stays bounded whatever changes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connector.runtime.clock import Clock
+from connector.runtime.errors import Halted
+from connector.runtime.messages import OracleMessage, message
 from connector.runtime.telemetry import Metrics
 from connector.source.causes import Cause
+from connector.source.chunking import Disorder, chunks
 from connector.source.difference import Observation
 from connector.source.examining import Examiner, Subject, subjects_of
 from connector.source.findings import Fate, Findings, News, Part, Renamed
@@ -25,7 +28,6 @@ from connector.source.state import State
 from connector.source.suspects import limit_of
 from schemas.records import CohortState
 
-_CHUNK_ROWS = 2000
 _REST_S = 0.05
 
 
@@ -83,7 +85,7 @@ class Survey:
         seen = Observation(self._name, at, fingerprint)
         findings = Findings(self._name)
         try:
-            for chunk in whole_students(self._batches(), self._mapping.student_column):
+            for chunk in self._chunks():
                 self._compare(self._mapping.map(chunk), seen, findings)
             self._read_again(seen, findings)
             self._unseen(seen, findings)
@@ -92,10 +94,21 @@ class Survey:
         finally:
             findings.close()
 
-    def _batches(self) -> Iterator[list[Row]]:
-        for batch in patient(self._source.snapshot(), self._clock):
-            self._rows += len(batch)
-            yield batch
+    def _chunks(self) -> Iterator[list[Row]]:
+        """All rows, whole students at a time.
+
+        Raises:
+            Halted: they are not in the order that was asked for; a snapshot would stop as well.
+        """
+        try:
+            for chunk in chunks(self._source.snapshot(), self._mapping.student_column):
+                self._rows += len(chunk)
+                if chunk:
+                    yield chunk
+                else:
+                    self._clock.sleep(_REST_S)  # nothing has come yet
+        except Disorder as fault:
+            raise Halted(message(OracleMessage.SNAPSHOT_DISORDER, source=self._name, row=fault.row)) from fault
 
     def _compare(self, mapped: Mapped, seen: Observation, findings: Findings) -> None:
         self._unmappable.update(mapped.unmappable)
@@ -168,25 +181,3 @@ class Survey:
             records = self._state.cohort_records(page).values()
             findings.lose(record for record in records if record.state is CohortState.PRESENT)
             after = page[-1]
-
-
-def whole_students(batches: Iterable[list[Row]], column: str) -> Iterator[list[Row]]:
-    """Pieces of some thousand rows that separate no two neighbours with the same value of the student column."""
-    chunk: list[Row] = []
-    for batch in batches:
-        for row in batch:
-            if len(chunk) >= _CHUNK_ROWS and row[column] != chunk[-1][column]:
-                yield chunk
-                chunk = []
-            chunk.append(row)
-    if chunk:
-        yield chunk
-
-
-def patient(batches: Iterable[list[Row]], clock: Clock) -> Iterator[list[Row]]:
-    """The batches that hold rows; rests while the database is at work and nothing has come yet."""
-    for batch in batches:
-        if batch:
-            yield batch
-        else:
-            clock.sleep(_REST_S)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from connector.commands.reviewing import Review, as_lines, as_plain, review
+from connector.runtime.errors import Halted
 from connector.source.prospect import Prospect
 from connector.source.state import State
 from connector.source.store import open_store
@@ -270,3 +271,14 @@ def test_a_clock_that_is_behind_is_a_reason(behind: timedelta) -> None:
 
     assert [True] == ["clock" in reason for reason in found.reasons]
     assert "  nothing: every cohort and membership stays as it is" in as_lines(found)
+
+
+def test_rows_out_of_order_stop_the_look_as_they_stop_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was compared until then would be told as a whole."""
+    site = blocked(at_work())
+    source = site.poller.workers["apogee"].feed.source
+    batches = [batch[::-1] for batch in source.snapshot()]
+    monkeypatch.setattr(source, "snapshot", lambda: iter(batches))
+
+    with pytest.raises(Halted, match="CS2012"):
+        looked(site)
