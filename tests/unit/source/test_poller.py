@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from connector.runtime.errors import Halted, Unavailable
 from connector.runtime.kafka.errors import BrokerUnavailable, unavailable
 from connector.runtime.messages import OracleMessage, message
 from connector.source.hints.zones import Grain
+from connector.source.mapping import Row
 from schemas.records import AlertState, CohortState
 from tests.unit.source.world import Site, changed, settings
 
@@ -566,3 +568,27 @@ def test_what_is_missed_after_a_failure_waits_for_its_own_second_look() -> None:
     assert "s1" in site.members()["A"]
     site.run(40)
     assert "s1" not in site.members()["A"]
+
+
+def test_a_row_that_goes_while_a_load_reads_it_is_noticed_by_a_scan_of_cohorts() -> None:
+    """The load publishes it from its older rows; the scan brings its cohort up once the load is complete, though the
+    table no longer tells whose row that was.
+    """
+    site = Site(apogee=settings(hints=[{"kind": "scan", "by_cohort": True, "interval": "1s"}]))
+    site.database.put(1, "s1", "A")
+    site.database.put(2, "s2", "A")
+    source = site.poller.workers["apogee"].feed.source
+    read = source.snapshot
+
+    def slow() -> Iterator[list[Row]]:
+        batches = list(read())
+        yield from [[]] * 10
+        yield from batches
+
+    source.snapshot = slow  # type: ignore[method-assign]
+    site.run(3)
+    assert not site.members()
+    site.database.delete(1)
+    site.run(100)
+
+    assert {"A": {"s2"}} == site.members()
