@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from connector.runtime.errors import Halted, OperationalError
+from connector.runtime.errors import OperationalError
 from connector.runtime.kafka.errors import KafkaFault
 from connector.runtime.messages import Message
 from connector.runtime.telemetry import Count, Gauge, Log
@@ -151,8 +151,8 @@ class Worker:
     def _attempt_if_due(self, part: Part) -> bool:
         """Let a part take a step if it is due; whether the step of the whole may go on.
 
-        A fault that only a person can mend is the part's own. After another one the database may be away, or even be
-        another one: that is looked at first, in a step of its own, since meanwhile other sources wait.
+        A failure ends it: the database may be away, or even be another one, so that is looked at first, in a step of its
+        own, since other sources wait meanwhile. After that the other parts go on.
         """
         if part.wait(self.feed.clock.monotonic()) > 0.0:
             return True
@@ -169,7 +169,7 @@ class Worker:
             raise  # not this source's: the whole connector begins anew
         except OperationalError as fault:
             self._failed(part, fault)
-            return isinstance(fault, Halted)
+            return False
         self._went_well(part)
         return True
 
