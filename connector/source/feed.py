@@ -85,6 +85,10 @@ class Feed:
         if self.checkpoint.loaded:
             self.follow_ups.returned.extend(self._owed())
         self.hinted_since_snapshot: set[str] | None = None
+        self.hinted_cohorts: set[str] = set()
+        """Cohorts that hints have named since the first load began: who has a row there, in the rows of the load, may have
+        lost it since, and nothing but these rows tells who that is.
+        """
         self._read_clock: tuple[datetime, float] | None = None
         self._committed_at = clock.monotonic()
 

@@ -26,7 +26,6 @@ from connector.source.hints.sequence import SequenceFollower
 from connector.source.hints.timestamp import TimestampFollower
 from connector.source.hints.watermark import Bounds, parse
 from connector.source.hints.zones import TimeColumn
-from connector.source.outage import NEVER
 from connector.source.settings import HintSettings
 from schemas.records import Checkpoint, HintCursor
 
@@ -86,10 +85,6 @@ class Hint:
 
     def wait(self) -> float:
         """Seconds until a step is due; 0 in the middle of a round."""
-        if self._settings.kind == "scan" and not self._feed.checkpoint.loaded:
-            # Whom a cohort that has lost a row stands for, only the state may know, and it is not complete. So a scan
-            # waits, and then brings up whatever has changed since the load began.
-            return NEVER
         if self._rounds or self._last_poll is None:
             return 0.0
         due = self._last_poll + self._settings.pause.total_seconds()

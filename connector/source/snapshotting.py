@@ -88,6 +88,7 @@ class Snapshots:
             checkpoint = replace(checkpoint, hints=tuple(starts), loaded=False)
         self._marks.begin()
         feed.hinted_since_snapshot = set() if kind == FIRST_LOAD else None
+        feed.hinted_cohorts.clear()
         feed.publish(Batch(checkpoint=checkpoint, notifications=[feed.notify(signal_id, "started")]))
         steps = self._first_load() if kind == FIRST_LOAD else self._compare()
         self._next_look = 0.0
@@ -190,6 +191,9 @@ class Snapshots:
         assert current is not None
         mapped = feed.mapping.map(rows)
         self._marks.mark_seen(mapped.students)
+        if feed.hinted_cohorts:
+            named = feed.hinted_cohorts
+            hinted = hinted | {s for s, wanted in mapped.students.items() if not named.isdisjoint(wanted.mentioned)}
         fresh = {student: wanted for student, wanted in mapped.students.items() if student not in hinted}
         seen = Observation(feed.name, at, feed.fingerprint, Cause.FIRST_LOAD, concludes=False)
         found = feed.examiner.compare(fresh, mapped, seen)
