@@ -36,6 +36,9 @@ class Elector:
             group_id=connection.name(group),
             auto_offset_reset="latest",
             max_poll_interval_ms=int(_LONGEST_TURN_S * 1000),
+            # One that joins leaves the partition with its owner, who is not even asked to give it up for a moment: that
+            # would cut off a snapshot of hours.
+            partition_assignment_strategy="cooperative-sticky",
             **_COMMON,
         )
         self._topic = topic
@@ -59,13 +62,15 @@ class Elector:
         self._holding = False
 
     def _assigned(self, consumer: Any, partitions: list[TopicPartition]) -> None:
-        consumer.assign(partitions)
-        consumer.pause(partitions)
-        self._holding = bool(partitions)
+        if partitions:  # none: what we have stays as it is
+            consumer.incremental_assign(partitions)
+            consumer.pause(partitions)
+            self._holding = True
 
-    def _gone(self, consumer: Any, _partitions: list[TopicPartition]) -> None:
-        consumer.unassign()
-        self._holding = False
+    def _gone(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        if partitions:
+            consumer.incremental_unassign(partitions)
+            self._holding = False
 
 
 class Share(Protocol):
