@@ -30,6 +30,8 @@ class Expansion:
         self._rows = deque(answer.rows)
         self._keys = deque(sorted(answer.keys))
         self._brought: set[str] = set()
+        self._found: dict[str, _Found] = {}
+        """Kept when a read fails in the middle: the cohorts before it are not asked for again."""
 
     @property
     def exhausted(self) -> bool:
@@ -38,11 +40,12 @@ class Expansion:
 
     def take(self) -> Brought:
         """The next students that were not brought up before, with the newest stamp of each."""
-        found: dict[str, _Found] = {}
+        found = self._found
         if self._by_cohort:
             self._cohorts(found)
         else:
             self._students(found)
+        self._found = {}
         fresh = {student: brought.subject(self._answer) for student, brought in found.items()}
         self._brought.update(fresh if self._by_cohort else ())
         return fresh

@@ -592,3 +592,24 @@ def test_a_row_that_goes_while_a_load_reads_it_is_noticed_by_a_scan_of_cohorts()
     site.run(100)
 
     assert {"A": {"s2"}} == site.members()
+
+
+def test_a_failure_among_hinted_cohorts_forgets_none_of_them() -> None:
+    """Of two cohorts that changed the second cannot be asked for at once; the students of both are looked at."""
+    site = loaded(apogee=settings(hints=[{"kind": "scan", "by_cohort": True, "interval": "1s"}]))
+    source = site.poller.workers["apogee"].feed.source
+    ask, asked = source.students_of, list[tuple[object, ...]]()
+
+    def fail_once(cohort: tuple[object, ...]) -> list[str]:
+        asked.append(cohort)
+        if len(asked) == 2:
+            raise Unavailable(message(OracleMessage.UNREACHABLE, source="apogee", reason="x"))
+        return ask(cohort)
+
+    source.students_of = fail_once  # type: ignore[method-assign]
+    site.database.put(20, "new1", "A", commit=False)
+    site.database.put(21, "new2", "B")
+    site.run(60)
+
+    assert 3 <= len(asked)
+    assert site.database.truth_of() == site.members()
