@@ -54,6 +54,9 @@ class Connection:
                 fetch_wait_max_ms=more.pop("fetch_wait_max_ms", 100),
                 # Kafka's default of 64 MB a partition would let a backlog fill the memory.
                 queued_max_messages_kbytes=more.pop("queued_max_messages_kbytes", 16384),
+                # Of each partition at once. They come compressed: at Kafka's default of 1 MB, records that shrink to a tenth
+                # fill 100 MB while twelve partitions are read from the beginning.
+                fetch_message_max_bytes=more.pop("fetch_message_max_bytes", 262_144),
                 fetch_queue_backoff_ms=more.pop("fetch_queue_backoff_ms", 10),
                 **more,
             )
