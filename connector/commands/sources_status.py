@@ -10,9 +10,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from connector.commands.release import limit_told
+from connector.source.hint_settings import followed
 from connector.source.hints import Safety
 from connector.source.schedule import is_due, upcoming
-from connector.source.settings import SourceSettings, followed
+from connector.source.settings import SourceSettings
 from schemas.records import Alert, AlertState, Checkpoint, HintCursor, Record, Suspects
 
 

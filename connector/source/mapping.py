@@ -18,14 +18,8 @@ from operator import itemgetter
 from connector.runtime.pattern_filters import ValueMaps
 from connector.runtime.pattern_values import text_of
 from connector.runtime.patterns import Pattern, Unmappable
-from connector.source.settings import (
-    ActiveSettings,
-    CohortSettings,
-    HintSettings,
-    MembershipSettings,
-    SourceSettings,
-    followed,
-)
+from connector.source.hint_settings import HintSettings, followed
+from connector.source.settings import ActiveSettings, CohortSettings, MembershipSettings, SourceSettings
 
 Row = Mapping[str, object]
 """A value per column, under the column's name as Oracle spells it."""

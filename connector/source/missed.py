@@ -17,11 +17,11 @@ from datetime import datetime, timedelta
 
 from connector.source.causes import Cause
 from connector.source.difference import Change, Difference
+from connector.source.hint_settings import HintSettings, followed
 from connector.source.hints import OpenTransactions
 from connector.source.hints.zones import NumberColumn, TimeColumn
 from connector.source.known import Known
 from connector.source.mapping import Desired, RowMapping, Sighting, number_of
-from connector.source.settings import HintSettings, followed
 from schemas.records import Checkpoint, HintCursor, MembershipChanged
 
 Range = tuple[int, int | None]

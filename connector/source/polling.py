@@ -18,6 +18,7 @@ from connector.source.causes import Cause
 from connector.source.examining import Subject, subjects_of
 from connector.source.expanding import Expansion
 from connector.source.feed import Feed, Live
+from connector.source.hint_settings import HintSettings
 from connector.source.hints import HintRow, Sight
 from connector.source.hints.due import DueFollower
 from connector.source.hints.following import Answer, Follower
@@ -26,7 +27,6 @@ from connector.source.hints.sequence import SequenceFollower
 from connector.source.hints.timestamp import TimestampFollower
 from connector.source.hints.watermark import Bounds, parse
 from connector.source.hints.zones import TimeColumn
-from connector.source.settings import HintSettings
 from schemas.records import Checkpoint, HintCursor
 
 _log = Log("source")

@@ -20,13 +20,13 @@ from connector.source.budget import Budget
 from connector.source.confirming import SecondLook
 from connector.source.feed import ClockFellBack, Feed
 from connector.source.following_up import FollowingUp
+from connector.source.hint_settings import followed
 from connector.source.identity import Found
 from connector.source.marks import SnapshotMarks
 from connector.source.outage import NEVER, Chance, NoJitter, Outage, Part
 from connector.source.polling import Hint
 from connector.source.publisher import Batch
 from connector.source.recognising import Recognition
-from connector.source.settings import followed
 from connector.source.signals import Answer, answer
 from connector.source.signals_topic import SignalsTopic
 from connector.source.snapshotting import Snapshots

@@ -31,9 +31,9 @@ from itertools import chain
 from typing import Protocol
 from zlib import crc32
 
+from connector.source.hint_settings import HintSettings
 from connector.source.hints import Group, HintRow, Safety, Sight
 from connector.source.hints.following import Answer, HintSource
-from connector.source.settings import HintSettings
 from schemas.records import HintCursor
 
 BUCKETS = 512

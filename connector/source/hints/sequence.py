@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from connector.source.hint_settings import HintSettings
 from connector.source.hints import HintRow, Safety, Sight
 from connector.source.hints.following import Answer, HintSource
 from connector.source.hints.gaps import Gap, Progress, advance
-from connector.source.settings import HintSettings
 from schemas.records import HintCursor, OpenRange
 
 LOWEST = -(10**27)

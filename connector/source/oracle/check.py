@@ -9,11 +9,12 @@ from typing import TypeVar
 from connector.runtime.checks import Check
 from connector.runtime.clock import Clock
 from connector.runtime.messages import OracleMessage, message
+from connector.source.hint_settings import followed
 from connector.source.hints import OpenTransactions
 from connector.source.mapping import value_of
 from connector.source.oracle.check_hints import HintTrial, Tell
 from connector.source.oracle.reader import OracleSource
-from connector.source.settings import SourceSettings, followed
+from connector.source.settings import SourceSettings
 
 T = TypeVar("T")
 _SKEW = timedelta(seconds=2)

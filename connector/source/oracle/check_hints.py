@@ -10,13 +10,13 @@ from connector.runtime.checks import Check, Outcome
 from connector.runtime.clock import Clock
 from connector.runtime.errors import OperationalError
 from connector.runtime.messages import Message, OracleMessage, message
+from connector.source.hint_settings import HintSettings
 from connector.source.hints import OpenTransactions
 from connector.source.hints.zones import Grain, TimeColumn
 from connector.source.oracle.dictionary import Dictionary
 from connector.source.oracle.indexes import index_of
 from connector.source.oracle.reader import OracleSource
 from connector.source.oracle.sequences import Sequence, sequence_of
-from connector.source.settings import HintSettings
 
 T = TypeVar("T")
 _A_MINUTE = timedelta(minutes=1)

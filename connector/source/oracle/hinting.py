@@ -11,13 +11,14 @@ import oracledb
 
 from connector.runtime.errors import Halted
 from connector.runtime.messages import OracleMessage, message
+from connector.source.hint_settings import followed
 from connector.source.hints import Group, HintRow
 from connector.source.hints.zones import Grain, NumberColumn, TimeColumn
 from connector.source.mapping import RowMapping, value_of
 from connector.source.oracle import columns, hashing, statements
 from connector.source.oracle.columns import Described
 from connector.source.oracle.session import Row, Session
-from connector.source.settings import SourceSettings, followed
+from connector.source.settings import SourceSettings
 
 _NO_END = 10**28 - 1
 """The highest number that a sequence of Oracle can give."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from connector.source.oracle.session import Session
-from connector.source.settings import oracle_name
+from connector.source.setting_types import oracle_name
 
 _SCHEMA = "SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM DUAL"
 _KIND = "SELECT OWNER, OBJECT_NAME, OBJECT_TYPE FROM ALL_OBJECTS WHERE OWNER = :o AND OBJECT_NAME = :t"

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from connector.source.hint_settings import HintSettings
 from connector.source.oracle.dictionary import Dictionary, Name
 from connector.source.oracle.words import parts_of, words_of
-from connector.source.settings import HintSettings
 
 ASKED_EVERY_S = 600.0
 _MOST = 300

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from connector.source.settings import oracle_name
+from connector.source.setting_types import oracle_name
 
 _PART = r'(?:"[^"]+"|[^\W\d][\w$#]*)'
 _TOKEN = re.compile(

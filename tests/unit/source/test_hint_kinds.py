@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from connector.runtime.telemetry import Count
-from connector.source.settings import followed
+from connector.source.hint_settings import followed
 from tests.unit.source.world import Site, changed, settings
 
 HOUR = 3600.0

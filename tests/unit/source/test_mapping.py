@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.source.hint_settings import HintSettings
 from connector.source.mapping import Desired, Mapped, Row, RowMapping
-from connector.source.settings import CohortSettings, HintSettings, MembershipSettings
+from connector.source.settings import CohortSettings, MembershipSettings
 
 
 def mapping(

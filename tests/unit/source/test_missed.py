@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from connector.source.causes import MISSES, Cause
 from connector.source.difference import Observation, difference
+from connector.source.hint_settings import HintSettings
 from connector.source.hints import OpenTransaction, OpenTransactions
 from connector.source.hints.zones import Grain, NumberColumn, TimeColumn
 from connector.source.known import Known, Membership
 from connector.source.mapping import Desired, RowMapping, number_of
 from connector.source.missed import Polled, Reached, explained, polled, settled_since, way_missed
-from connector.source.settings import CohortSettings, HintSettings, MembershipSettings
+from connector.source.settings import CohortSettings, MembershipSettings
 from schemas.records import Checkpoint, HintCursor, OpenRange, SupportingRow
 
 NOW = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)

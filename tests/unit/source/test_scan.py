@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from connector.source.hint_settings import HintSettings
 from connector.source.hints import Group, HintRow, OpenTransactions, Position, Safety, Sight
 from connector.source.hints.following import Answer
 from connector.source.hints.scan import ScanFollower
 from connector.source.hints.zones import NumberColumn
-from connector.source.settings import HintSettings
 from schemas.records import HintCursor
 
 NOW = datetime(2026, 9, 1, 8, tzinfo=UTC)

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from connector.source.hint_settings import HintSettings
 from connector.source.hints import Group, HintRow, OpenTransactions, Position, Safety, Sight
 from connector.source.hints.following import Answer
 from connector.source.hints.gaps import MOST, Gap, Progress, advance
 from connector.source.hints.sequence import LOWEST, WATCHED_BELOW, SequenceFollower, progress
 from connector.source.hints.zones import NumberColumn
-from connector.source.settings import HintSettings
 from schemas.codec import SingleObjectCodec
 from schemas.records import Checkpoint, HintCursor
 

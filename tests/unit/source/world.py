@@ -14,13 +14,14 @@ from connector.runtime.errors import OperationalError
 from connector.runtime.kafka.topics import Topics
 from connector.runtime.telemetry import MemoryMetrics, MemoryTracer, Pseudonym
 from connector.source.feed import Feed
+from connector.source.hint_settings import followed
 from connector.source.hints import Group, HintRow, OpenTransaction, OpenTransactions, Position
 from connector.source.hints.zones import Grain, NumberColumn, TimeColumn
 from connector.source.identity import fingerprint
 from connector.source.loop import Poller, first_unanswered
 from connector.source.mapping import Row, RowMapping, stamp_column
 from connector.source.publisher import Publisher
-from connector.source.settings import SourceSettings, followed
+from connector.source.settings import SourceSettings
 from connector.source.signals_topic import SignalsTopic
 from connector.source.state import State
 from connector.source.store import open_store

@@ -1,0 +1,54 @@
+"""Types of settings: names of columns, tables, zones and times as a person writes them, checked once."""
+
+from __future__ import annotations
+
+import re
+from datetime import time
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+_TABLE = re.compile(r'("[^"]+"|[\w$#]+)(\.("[^"]+"|[\w$#]+))?(@[\w$#.]+)?')
+
+
+def oracle_name(text: str) -> str:
+    """A column's name as Oracle spells it: capitals, unless it stands in double quotes."""
+    text = text.strip()
+    return text[1:-1] if len(text) > 2 and text[0] == text[-1] == '"' else text.upper()
+
+
+def _table(text: str) -> str:
+    if not _TABLE.fullmatch(text.strip()):
+        raise ValueError("not a table name; write OWNER.TABLE, or give a query")
+    return text.strip()
+
+
+def _query(text: str) -> str:
+    text = text.strip().rstrip(";").rstrip()
+    if not re.match(r"(select|with)\b", text, re.IGNORECASE):
+        raise ValueError("a query begins with SELECT or WITH")
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f'no time zone is called "{text}"; write one such as "Europe/Paris"') from None
+    return text
+
+
+def _time_of_day(value: object) -> time:
+    if isinstance(value, time):
+        return value
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(value)):
+        raise ValueError('not a time of the day; write it as "03:30"')
+    return time.fromisoformat(str(value))
+
+
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+Column = Annotated[str, Field(min_length=1), AfterValidator(oracle_name)]
+Table = Annotated[str, AfterValidator(_table)]
+Query = Annotated[str, AfterValidator(_query)]
+Zone = Annotated[str, AfterValidator(_zone)]
