@@ -5,8 +5,6 @@ connector says what the matter is and goes on by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +13,27 @@ import pytest
 
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.telemetry import Count
-from connector.source.hints.watermark import parse
-from connector.source.service import Connector
-from connector.source.settings import SourceSettings
 from schemas.records import AlertState
 from tests.integration.connector_world import Database, World, settings_for, settle, turn
+from tests.integration.failing_world import (
+    HINT,
+    SNAPSHOT,
+    SOURCE,
+    TRUTH,
+    assert_nothing_skipped,
+    at_work,
+    names,
+    problem,
+    skip_to_recovery,
+    skipped,
+    students,
+    told,
+    turn_for,
+)
 from tests.standins.oracle import Fault, OracleStandin
 
 # The driver leaves the sockets of cut sessions and refused log-ons to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-SOURCE = "apogee"
-PROVED = [{"cursor": "UPDATED_AT", "stamped_by": "database", "slack": "1s", "interval": "50ms"}]
-"""The cursor is then a second behind the database's clock: whatever it skipped would be lost for good."""
-HINT, TRUTH, SNAPSHOT = "group by h", " in \\(", "order by"
 
 
 @pytest.fixture
@@ -45,58 +50,6 @@ def database() -> Iterator[Database]:
 @pytest.fixture
 def world(connection: Connection, tmp_path: Path) -> World:
     return World(connection, tmp_path)
-
-
-def students(first: int, last: int) -> list[tuple[int, str, str]]:
-    """Rows of one student each, all in one group."""
-    return [(number, f"s{number:03}", "G") for number in range(first, last)]
-
-
-def names(first: int, last: int) -> set[str]:
-    return {student for _, student, _ in students(first, last)}
-
-
-@contextmanager
-def at_work(world: World, database: Database, **changes: Any) -> Iterator[Connector]:
-    """A connector that has loaded three students."""
-    database.enrol(*students(0, 3))
-    with world.connector(apogee=settings_for(database.dsn, **{"hints": PROVED} | changes)) as connector:
-        settle(connector)
-        assert {"G": names(0, 3)} == world.members()
-        yield connector
-
-
-def problem(connector: Connector) -> str | None:
-    """Code of what the connector says of the source."""
-    found = connector.problems.get(SOURCE)
-    return found.code if found is not None else None
-
-
-def turn_for(connector: Connector, seconds: float) -> None:
-    deadline = datetime.now(UTC) + timedelta(seconds=seconds)
-    turn(connector, until=lambda: datetime.now(UTC) > deadline)
-
-
-def skip_to_recovery(world: World, connector: Connector) -> None:
-    """Let pauses after failures be over, until nothing fails any longer."""
-
-    def well() -> bool:
-        world.clock.skip(1.0)
-        return connector.active and not connector.problems
-
-    turn(connector, until=well)
-
-
-def assert_nothing_skipped(world: World, database: Database) -> None:
-    """No row that is not published bears a stamp below the cursor in the topic, or below what it reads again."""
-    checkpoint = world.checkpoint(SOURCE)
-    (hint,) = checkpoint.hints
-    stood = min(at for at in (parse(hint.cursor), *(parse(open_.low) for open_ in hint.open_ranges)) if at)
-    with database.connect() as connection, connection.cursor() as cursor:
-        found = cursor.execute("select student, grp, updated_at from enrolments where status = 'E'").fetchall()
-    behind = {(student, cohort) for student, cohort, at in found if at.replace(tzinfo=UTC) < stood}
-    published = {(student, cohort) for cohort, members in world.members().items() for student in members}
-    assert behind <= published
 
 
 def test_a_listener_that_is_down_at_the_start(world: World, database: Database) -> None:
@@ -122,7 +75,7 @@ def test_a_listener_that_goes_later(world: World, database: Database) -> None:
             if session.attributes.get("module") == "cohortstream":
                 database.standin._loop.call_soon_threadsafe(session.abort)
         turn(connector, until=lambda: problem(connector) == "CS2001")
-        turn(connector, until=lambda: skipped(world) and f"connector/{SOURCE}/source" in world.alerts())
+        turn(connector, until=lambda: skipped(world) and f"connector/{SOURCE}/source" in connector.state.alerts())
         before = world.checkpoint(SOURCE).hints
         turn_for(connector, 3.0)
         assert before == world.checkpoint(SOURCE).hints
@@ -179,10 +132,6 @@ def test_a_snapshot_that_is_cut_off_begins_again(world: World, database: Databas
     assert AlertState.CLEARED is world.alerts()[f"connector/{SOURCE}/snapshot"].state
     assert {"G": names(0, 3) | names(10, 60) | {"t1", "t2", "t3"}} == world.members()
     assert 3 == world.metrics.total(Count.SNAPSHOT_RESTARTS, source=SOURCE)
-
-
-def told(world: World, signal_id: str, phase: str) -> list[Any]:
-    return [found for found in world.notifications(signal_id) if found.phase == phase]
 
 
 def database_reads(database: Database) -> int:
@@ -267,12 +216,6 @@ def test_a_wrong_password_is_tried_once(world: World, database: Database, tmp_pa
     assert 2 == refused(database)
 
 
-def skipped(world: World) -> bool:
-    """Let a second be over; true."""
-    world.clock.skip(1.0)
-    return True
-
-
 @pytest.mark.parametrize(("closed", "ora"), [({"locked": True}, "ORA-28000"), ({"expired": True}, "ORA-28001")])
 def test_a_closed_account_is_left_alone(
     world: World, database: Database, closed: dict[str, bool], ora: str, tmp_path: Path
@@ -300,105 +243,3 @@ def test_a_closed_account_is_left_alone(
         database.enrol(*students(10, 12))
         skip_to_recovery(world, connector)
         turn(connector, until=lambda: world.members() == {"G": names(0, 3) | names(10, 12)})
-
-
-def fail_over(database: Database, refusals: int, **identity: str) -> None:
-    """All sessions are cut, the listener knows no service for a while, and another instance opens."""
-    standin = database.standin
-    for _ in range(refusals):
-        standin.faults.add(Fault("connect", ora=12514))
-    for name, value in identity.items():
-        setattr(standin.database.identity, name, value)
-    standin.kill_sessions()
-
-
-def test_a_failover_to_the_same_database(world: World, database: Database) -> None:
-    """It goes on once the service is there again."""
-    with at_work(world, database) as connector:
-        fail_over(database, refusals=8)
-        turn(connector, until=lambda: problem(connector) == "CS2001")
-        assert "12514" in connector.problems[SOURCE].text
-        turn(connector, until=lambda: skipped(world) and not database.standin.faults.pending())
-        database.connection = database.connect()
-        database.enrol(*students(10, 12))
-        skip_to_recovery(world, connector)
-        turn(connector, until=lambda: world.members() == {"G": names(0, 3) | names(10, 12)})
-
-
-@pytest.mark.parametrize("refusals", [0, 8])
-@pytest.mark.parametrize("identity", [{"role": "PHYSICAL STANDBY"}, {"unique_name": "COPY"}])
-def test_a_failover_to_another_database(
-    world: World, database: Database, identity: dict[str, str], refusals: int
-) -> None:
-    """Not a row of it is published, not even by the call that found itself connected to it, until it is accepted."""
-    with at_work(world, database) as connector:
-        database.enrol(*students(10, 12))  # the connector does not turn meanwhile
-        fail_over(database, refusals, **identity)
-        turn(connector, until=lambda: skipped(world) and problem(connector) == "CS2020")
-        turn_for(connector, 1.0)
-        assert {"G": names(0, 3)} == world.members()
-        mark = connector.problems[SOURCE].parameters["hash"]
-        accepted = world.signal("accept", source=SOURCE, hash=mark)
-        turn(connector, until=lambda: bool(told(world, accepted, "finished")))
-        assert {"G": names(0, 3) | names(10, 12)} == world.members()
-        assert not connector.problems
-
-
-def test_a_clock_that_is_set_back_a_little_is_read_again(world: World, database: Database) -> None:
-    """Within the tolerance: what is stamped behind the cursor is found all the same, and nobody is bothered."""
-    with at_work(world, database) as connector:
-        turn_for(connector, 3.0)
-        database.standin.clock.offset = timedelta(minutes=-4)
-        database.enrol(*students(10, 12))
-        turn(connector, until=lambda: world.members() == {"G": names(0, 3) | names(10, 12)})
-        turn_for(connector, 3.0)
-        database.enrol(*students(20, 22))
-        turn(connector, until=lambda: world.members() == {"G": names(0, 3) | names(10, 12) | names(20, 22)})
-        assert not connector.problems
-
-
-def test_a_clock_that_is_set_back_far_stops_the_source(world: World, database: Database) -> None:
-    """It may be a restored copy; nothing is published until somebody accepts it, or the clock is right again."""
-    with at_work(world, database) as connector:
-        turn_for(connector, 3.0)
-        database.standin.clock.offset = timedelta(minutes=-6)
-        database.enrol(*students(10, 12))
-        turn(connector, until=lambda: problem(connector) == "CS2020")
-        assert "behind" in connector.problems[SOURCE].text
-        turn_for(connector, 1.0)
-        assert {"G": names(0, 3)} == world.members()
-        database.standin.clock.offset = timedelta()
-        database.enrol(*students(20, 22))
-        world.clock.skip(60.0)
-        turn(connector, until=lambda: not connector.problems)
-        turn(connector, until=lambda: names(20, 22) <= world.members()["G"])
-
-
-def test_a_source_that_hangs_holds_the_others_up_for_one_call_only(world: World, database: Database) -> None:
-    """Between two of its attempts the others are polled; each source says how it is."""
-    with OracleStandin() as standin:
-        hanging = Database(standin)
-        hanging.enrol(*students(0, 3))
-        slow = settings_for(hanging.dsn, call_timeout="1s", cohort={"idnumber": "slow {GRP}"})
-        with at_two(world, database, slow) as connector:
-            standin.faults.add(Fault("execute", delay=30.0, matching=HINT, user="APP", times=None))
-            turn(connector, until=lambda: problem(connector) == "CS2013")
-            for number in range(10, 14):
-                world.clock.skip(30.0)
-                before = len(standin.activity.executions(HINT))
-                database.enrol((number, f"s{number:03}", "G"))
-                turn(connector, until=lambda: f"s{number:03}" in connector.state.members("banner", "G"))  # noqa: B023
-                assert len(standin.activity.executions(HINT)) - before <= 1
-            assert {SOURCE} == set(connector.problems)
-            standin.faults.clear()
-            skip_to_recovery(world, connector)
-        hanging.connection.close()
-
-
-@contextmanager
-def at_two(world: World, database: Database, apogee: SourceSettings) -> Iterator[Connector]:
-    """A connector with another source beside."""
-    database.enrol(*students(0, 3))
-    with world.connector(apogee=apogee, banner=settings_for(database.dsn)) as connector:
-        settle(connector)
-        yield connector
