@@ -15,7 +15,7 @@ from functools import cached_property
 
 from connector.runtime.telemetry import Count, Gauge, Histogram, Log
 from connector.source.causes import Cause
-from connector.source.examining import Subject, subjects_of
+from connector.source.examining import Subject
 from connector.source.expanding import Expansion
 from connector.source.feed import Feed, Live
 from connector.source.hint_settings import HintSettings
@@ -247,32 +247,3 @@ class _Census:
         while page := list_(source, after):
             yield from page
             after = page[-1]
-
-
-def follow_up(feed: Feed) -> bool:
-    """Read the members of one cohort that a comparison asked for; whether there was one.
-
-    A cohort that is back: all its members, whose missing rows meant nothing while it had vanished. One whose rows have
-    another name: some hundred members, whose agreement decides. If a read fails, the cohort waits for its next turn.
-    """
-    if feed.follow_ups.returned:
-        cohort = feed.follow_ups.returned[0]
-        after = ""
-        while page := feed.state.members(feed.name, cohort, after):
-            for portion in feed.examiner.portions(subjects_of(page)):
-                feed.examine(portion, feed.now(), Cause.ENROLLED)
-            after = page[-1]
-        feed.follow_ups.returned.popleft()
-        if not feed.follow_ups.returned:
-            # This source's records of returns are queued as they are published, so none of them is owed any more.
-            feed.save(replace(feed.checkpoint, followed_revision=feed.state.highest_revision))
-        return True
-    if feed.follow_ups.names:
-        cohort = feed.follow_ups.names[0]
-        page = feed.state.members(feed.name, cohort, limit=400)
-        for portion in feed.examiner.portions(subjects_of(page)):
-            feed.examine(portion, feed.now(), Cause.ENROLLED, names={cohort})
-            break
-        feed.follow_ups.names.popleft()
-        return True
-    return False
