@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import oracledb
 import pytest
 
+from connector.runtime.clock import SystemClock
+from connector.runtime.errors import Unavailable
 from connector.runtime.kafka.connection import Connection
+from connector.source.oracle.reader import OracleSource
 from connector.source.service import Connector
 from connector.source.settings import SourceSettings
 from tests.integration.connector_world import Database, World, settings_for, settle, turn
@@ -148,3 +153,54 @@ def at_two(world: World, database: Database, apogee: SourceSettings) -> Iterator
     with world.connector(apogee=apogee, banner=settings_for(database.dsn)) as connector:
         settle(connector)
         yield connector
+
+
+@contextmanager
+def swallowing(port: int) -> Iterator[tuple[int, threading.Event, list[socket.socket]]]:
+    """A network between a client and this port: its own port, what makes it pass nothing on while it is set, and the
+    connections that were made through it.
+    """
+    swallows, made, ends = threading.Event(), list[socket.socket](), list[socket.socket]()
+
+    def pump(here: socket.socket, there: socket.socket) -> None:
+        with suppress(OSError):
+            while data := here.recv(65536):
+                if not swallows.is_set():
+                    there.sendall(data)
+        with suppress(OSError):
+            there.shutdown(socket.SHUT_RDWR)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                server_side = socket.create_connection(("127.0.0.1", port))
+                made.append(client)
+                ends.extend((client, server_side))
+                for pair in ((client, server_side), (server_side, client)):
+                    threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1], swallows, made
+        server.shutdown(socket.SHUT_RDWR)
+    for end in ends:
+        end.close()
+
+
+def test_a_network_that_swallows_everything_costs_one_call(database: Database) -> None:
+    """It is not tried again at once, as a connection that is refused is; the wait is not time inside the database."""
+    standin = database.standin
+    with swallowing(standin.port) as (port, swallows, made):
+        settings = settings_for(database.dsn.replace(str(standin.port), str(port)), call_timeout="1s")
+        source = OracleSource(SOURCE, settings, SystemClock(), patience_s=0.2)
+        source.truth(["s"])
+        busy = source.busy
+        swallows.set()
+        with pytest.raises(Unavailable):
+            source.truth(["s"])
+        assert (1, busy) == (len(made), source.busy)
+        with pytest.raises(Unavailable, match="CS2007"):
+            source.truth(["s"])
+        assert 2 == len(made)
+        source.close()
