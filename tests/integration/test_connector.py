@@ -34,6 +34,8 @@ def world(connection: Connection, tmp_path: Path) -> World:
 def test_a_committed_row_becomes_a_membership(world: World, database: Database) -> None:
     """Loaded rows and live ones are published with their cohorts, each once, under growing revisions."""
     database.enrol((1, "s1", "G1"), (2, "s2", "G1"))
+    # Polling, which begins with the load, would see them first.
+    database.run("update enrolments set updated_at = updated_at - interval '1' hour")
     with world.connector(apogee=settings_for(database.dsn)) as connector:
         settle(connector)
         database.enrol((3, "s3", "G2"))
