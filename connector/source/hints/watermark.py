@@ -15,8 +15,8 @@ the database stamps them in the transaction that changes them, and if no stamp i
 snapshot. Open transactions that can be seen are still waited for.
 
 A clock that is set back stamps what was read already. Between two reads of one process our own clock tells how far it
-went; over a restart nobody can tell, so the first read goes back by ``clock_tolerance``; more than that is another
-copy of the database, until a person says otherwise.
+went; over a restart nobody can tell, so the first read goes back by ``clock_tolerance``, and so do the ranges of all
+transactions that it sees; more than that is another copy of the database, until a person says otherwise.
 """
 
 from __future__ import annotations
@@ -79,15 +79,17 @@ def watermark(at: HintCursor, sight: Sight, bounds: Bounds) -> Watermark:
     # Where a clock that was set back since the last read may have stamped from.
     back = sight.now - behind - timedelta(seconds=sight.elapsed_s or 0.0)
     low = back if stood is None else min(stood, back)
+    # A transaction that was open before the clock was set back goes on stamping by the one that was set.
+    reach = sight.now - margin - timedelta(seconds=sight.elapsed_s or 0.0)
+    unseen = timedelta(0)
     if sight.elapsed_s is None:
-        low -= bounds.tolerance
+        unseen = bounds.tolerance
+        low -= unseen
+        reach = (reach if stood is None else min(stood, reach)) - unseen
     ranges, gone, given_up = _followed(at.open_ranges, sight, bounds)
-    if stood is not None and back < stood:
-        # An open transaction goes on stamping by the clock that was set back.
-        ranges = [replace(kept, low=text(min(_low(kept), back))) for kept in ranges]
     low = min([low, *(_low(ended) for ended in gone)])
-    opened = [_range_of(found, margin, sight.now) for found in _unfollowed(seen.open, at.open_ranges)]
-    ranges = sorted([*ranges, *opened], key=_low)
+    opened = [_range_of(found, margin + unseen, sight.now) for found in _unfollowed(seen.open, at.open_ranges)]
+    ranges = sorted((_reaching(found, reach) for found in (*ranges, *opened)), key=_low)
     cursor = min([cursor, *(_low(young) for young in ranges[MOST_RANGES:])])
     ranges = ranges[:MOST_RANGES]
     return Watermark(
@@ -124,6 +126,10 @@ def _unfollowed(seen: tuple[OpenTransaction, ...], ranges: tuple[OpenRange, ...]
 
 def _range_of(found: OpenTransaction, margin: timedelta, now: datetime) -> OpenRange:
     return OpenRange(TRANSACTION, text(found.started - margin), now, None, found.id)
+
+
+def _reaching(found: OpenRange, reach: datetime) -> OpenRange:
+    return found if _low(found) <= reach else replace(found, low=text(reach))
 
 
 def _reason(against: list[str], ranges: list[OpenRange], bounds: Bounds) -> str:

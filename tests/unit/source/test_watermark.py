@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connector.source.hints import OpenTransaction, OpenTransactions, Safety, Sight
 from connector.source.hints.watermark import MOST_RANGES, Bounds, Watermark, parse, text, watermark
-from schemas.records import HintCursor
+from schemas.records import HintCursor, OpenRange
 
 NOW = datetime(2026, 9, 1, 8, tzinfo=UTC)
 BOUNDS = Bounds(timedelta(minutes=10), timedelta(minutes=2), timedelta(minutes=5))
@@ -40,6 +40,10 @@ def cursor(minutes: float, found: Watermark | None = None) -> HintCursor:
 
 def lows(found: Watermark) -> list[tuple[str | None, datetime]]:
     return [(kept.id, datetime.fromisoformat(kept.low)) for kept in found.ranges]
+
+
+def lately(name: str, low: float) -> tuple[OpenRange, ...]:
+    return (OpenRange("transaction", text(at(low)), at(low), None, name),)
 
 
 def test_with_a_proof_the_cursor_stands_the_slack_behind_the_clock() -> None:
@@ -105,6 +109,19 @@ def test_a_clock_that_was_set_back_is_read_from_where_it_may_have_been() -> None
     assert (at(-7), at(-6)) == (found.low, found.cursor)
     assert [("t", at(-7))] == lows(found)
     assert at(-7) == gone.low
+
+
+def test_a_clock_may_have_been_set_back_while_no_process_looked() -> None:
+    """So what was open then, what is open at the first look of all, and what began by the earlier clock, may have stamped
+    from so much earlier.
+    """
+    begun = watermark(HintCursor("h"), look(seen=seeing(("t", -60)), elapsed=None), BOUNDS)
+    kept = watermark(HintCursor("h", text(at(-3)), lately("t", -3)), look(10, seeing(("t", -1)), elapsed=None), BOUNDS)
+    fresh = watermark(cursor(-3), look(-4, seeing(("t", 0.5)), elapsed=1), BOUNDS)
+
+    assert [("t", at(-67))] == lows(begun)
+    assert [("t", at(-8))] == lows(kept)
+    assert [("t", at(-7))] == lows(fresh)
 
 
 def test_clocks_that_differ_widen_the_margin() -> None:
