@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint types unit bench replay-moodle messages requirements clean
+.PHONY: help demo test lint types unit histories bench replay-moodle messages requirements clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -40,6 +40,9 @@ types: $(READY) ## Types, strictly
 
 unit: $(READY) ## The quick tests alone
 	$(PY) -m pytest tests/unit
+
+histories: $(READY) ## Live through histories of a source (N=1000000 SEED=0; TRACE=1 tells one)
+	@exec $(PY) -m tests.histories -n $(or $(N),100000) --seed $(or $(SEED),0) $(if $(TRACE),--trace)
 
 bench: $(READY) ## Every figure the documentation states, against its reference, in one run
 	@exec $(PY) -m tests.bench

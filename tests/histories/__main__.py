@@ -1,0 +1,34 @@
+"""``python -m tests.histories``: live through histories of a source; status 1 if a promise was broken in one."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+
+from tests.histories.history import live
+from tests.histories.running import run
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.histories")
+    parser.add_argument("-n", type=int, default=20_000, help="how many histories")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--trace", action="store_true", help="tell what happens in the history of this seed")
+    arguments = parser.parse_args()
+    if arguments.trace:
+        logging.disable(logging.CRITICAL)
+        outcome = live(arguments.seed, trace=True)
+        print("\n".join(outcome.trace))
+        print(f"seed {arguments.seed}: {outcome.wrong or 'every promise kept'}")
+        return outcome.wrong is not None
+    tally = run(arguments.seed, arguments.n, arguments.processes)
+    print("\n".join(tally.lines()))
+    return bool(tally.wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+"""Carries out what the script says that happens in the source, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from random import Random
+from typing import TypeVar
+
+from tests.histories.hazards import Hazard
+from tests.histories.judge import Judge
+from tests.histories.script import COHORTS, STUDENTS, Script, Statement
+from tests.histories.shapes import TICK
+from tests.histories.table import Pending, Row, Stamped, Table, Transaction, stamp_of
+
+T = TypeVar("T")
+Changes = list[tuple[int, Pending]]
+
+
+class Source:
+    """The sessions of the student system."""
+
+    def __init__(self, script: Script, table: Table, judge: Judge, seed: int, trace: list[str] | None) -> None:
+        self.script, self.table, self.judge, self.trace = script, table, judge, trace
+        self._random = Random(seed ^ 0x5EED).random
+        self._next = 0
+        self._transactions: dict[int, Transaction] = {}
+        self._stamped: dict[tuple[int, int], Stamped] = {}
+        self._out: list[Row] = []
+        """Rows that a reload took out."""
+        self.calm = False
+        """Whether calls take no time: everything has happened."""
+        self._fill()
+
+    def _fill(self) -> None:
+        table, script = self.table, self.script
+        first = script.steps[0].at if script.steps else 0
+        table.now = min(0, first)
+        for student, grp, status in script.rows:
+            table.keys += 1
+            stamp = stamp_of(script.place.column, table.clock() - timedelta(hours=1))
+            row = Row(table.keys, student, grp, status, stamp, table.numbers(0, 1))
+            table.rows[row.key] = row
+        self.judge.moved()
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def say(self, what: str) -> None:
+        if self.trace is not None:
+            self.trace.append(f"{self.table.now / 4:10.2f}  {what}")
+
+    def pass_until(self, at: int) -> None:
+        """Let time pass. Of what happens at that very moment a part only."""
+        table, steps = self.table, self.script.steps
+        while self._next < len(steps) and steps[self._next].at <= at:
+            step = steps[self._next]
+            if step.at == at and self._random() < 0.4:
+                break
+            self._next += 1
+            table.now = max(table.now, step.at)
+            self._do(step.kind, step.plan, step.statement)
+        table.now = max(table.now, at)
+
+    def breathe(self) -> None:
+        """A call of the poller takes its time."""
+        if self.calm:
+            return
+        chance = self._random()
+        if chance < 0.5:
+            self.pass_until(self.table.now)
+        elif chance < 0.65:
+            self.pass_until(self.table.now + 1 + int(chance * 1000) % 3)
+
+    def finish(self) -> None:
+        """Everything that is still to happen happens."""
+        steps = self.script.steps
+        while self._next < len(steps):
+            self.pass_until(max(self.table.now, steps[self._next].at))
+        self.calm = True
+
+    def _do(self, kind: str, plan: int, index: int) -> None:
+        script = self.script
+        if kind == "jump":
+            self.table.set_clock(script.jump)
+            self.say(f"clock set by {script.jump / 4:+} s")
+            return
+        if kind == "end":
+            self._end(plan)
+            return
+        found = self._transactions.get(plan)
+        if found is None:
+            found = self._transactions[plan] = Transaction(plan, script.plans[plan].instance)
+        statement = script.plans[plan].statements[index]
+        if kind == "stamp":
+            self._stamped[plan, index] = self._stamp(found.instance, statement)
+        else:
+            self._change(found, statement, self._stamped[plan, index])
+
+    # --- statements -------------------------------------------------------------------------------------------------
+
+    def _stamp(self, instance: int, statement: Statement) -> Stamped:
+        table, now = self.table, self.table.now
+        number = table.numbers(instance, self.script.cache) if table.shape.numbered else None
+        ahead = self.script.app_ahead
+        return Stamped(
+            now, statement.changes, table.clock_tick(instance) + ahead, table.clock(instance) + TICK * ahead, number
+        )
+
+    def _change(self, by: Transaction, statement: Statement, stamped: Stamped) -> None:
+        table = self.table
+        if statement.at_row:
+            again = self.script.app_ahead
+            stamped = Stamped(
+                table.now,
+                table.now,
+                table.clock_tick(by.instance) + again,
+                table.clock(by.instance) + TICK * again,
+                stamped.number,
+            )
+        stamped.changed = table.now
+        changes = self._changes(by, statement, stamped)
+        free = [(key, change) for key, change in changes if table.locks.get(key, by) is by]
+        if not free:
+            return
+        if by.began is None:
+            by.began = table.now
+            by.started = table.clock(by.instance).replace(microsecond=0)
+            table.open.append(by)
+        for key, change in free:
+            if change.hazard is not None:
+                self.judge.hazards.add(change.hazard)
+            by.pending[key] = change
+            table.locks[key] = by
+            self.say(
+                f"{by.id} changes ({statement.act}, stamped {stamped.moment.time()}): {change.row or f'row {key} deleted'}"
+            )
+
+    def _changes(self, by: Transaction, statement: Statement, stamped: Stamped) -> Changes:
+        table, act = self.table, statement.act
+        one, two, three = statement.picks
+        stamp, number = stamp_of(table.place.column, stamped.moment), stamped.number
+        if act == "insert" or not table.rows:
+            table.keys += 1
+            row = Row(table.keys, _pick(STUDENTS, one), _pick(COHORTS, two), "E", stamp, number, self._begins(three))
+            return [(row.key, Pending(row, stamped, Hazard.DUE if row.begins else None))]
+        if act == "put back":
+            back = [row.but(stamp=stamp, number=number) for row in self._out]
+            self._out = []
+            return [(row.key, Pending(row, stamped, Hazard.RELOAD)) for row in back]
+        rows = list(table.rows.values())
+        if act in ("take out", "cohort gone"):
+            cohort, student = _pick(COHORTS, one), _pick(STUDENTS, two)
+            by_student = act == "take out" and three < 0.5
+            gone = [row for row in rows if (row.student == student if by_student else row.grp == cohort)]
+            gone = [row for row in gone if table.locks.get(row.key) is None]
+            if act == "take out":
+                self._out = gone
+            self.judge.hazards.add(Hazard.RELOAD if act == "take out" else Hazard.COHORT_GONE)
+            return [(row.key, Pending(None, None, Hazard.DELETE)) for row in gone]
+        row = _pick(rows, one)
+        mine = by.pending.get(row.key)
+        if mine is not None and mine.row is not None:
+            row = mine.row
+        fresh = {"stamp": stamp, "number": number}
+        other = _pick([cohort for cohort in COHORTS if cohort != row.grp], two)
+        if act == "move":
+            return [(row.key, Pending(row.but(grp=other, **fresh), stamped, None))]
+        if act == "status":
+            return [(row.key, Pending(row.but(status="X" if row.status == "E" else "E", **fresh), stamped, None))]
+        if act == "same stamp":
+            self.judge.hazards.add(Hazard.SAME_STAMP)
+            student = _pick([found for found in STUDENTS if found != row.student], three)
+            table.keys += 1
+            twin = Row(table.keys, row.student, other, "E", stamp, number)
+            del student
+            return [
+                (row.key, Pending(row.but(status="E", **fresh), stamped, None)),
+                (twin.key, Pending(twin, stamped, None)),
+            ]
+        return [self._harm(act, row, other, stamped, three)]
+
+    def _harm(self, act: str, row: Row, other: str, stamped: Stamped, pick: float) -> tuple[int, Pending]:
+        stamp, number = stamp_of(self.table.place.column, stamped.moment), stamped.number
+        match act:
+            case "null":
+                return row.key, Pending(row.but(grp=other, stamp=None, number=None), None, Hazard.NULL_CURSOR)
+            case "backwards":
+                earlier = stamp - timedelta(hours=2 + int(pick * 40))
+                lower = None if number is None else -int(pick * 50) - 20_000
+                return row.key, Pending(row.but(grp=other, stamp=earlier, number=lower), None, Hazard.BACKWARDS)
+            case "untouched":
+                return row.key, Pending(row.but(grp=other), None, Hazard.UNTOUCHED)
+            case "delete":
+                return row.key, Pending(None, None, Hazard.DELETE)
+            case "leave":
+                now = row.but(viewed=not row.viewed, stamp=stamp, number=number)
+                return row.key, Pending(now, stamped, Hazard.LEFT_VIEW)
+            case "rekey":
+                student = _pick([found for found in STUDENTS if found != row.student], pick)
+                now = row.but(student=student, stamp=stamp, number=number)
+                return row.key, Pending(now, stamped, Hazard.KEY_CHANGE)
+            case _:
+                now = row.but(grp=None if row.grp else other, stamp=stamp, number=number)
+                return row.key, Pending(now, stamped, Hazard.UNMAPPABLE)
+
+    def _begins(self, pick: float) -> datetime | None:
+        """For rows that begin by a date: in the next seconds, often just now or at the moment of a turn."""
+        if self.table.shape.kind != "proved, due" or self.table.place.season:
+            return None
+        turns = self.script.turns
+        at = turns[int(pick * len(turns))].at
+        return stamp_of(self.table.place.column, self.table.place.start + TICK * at)
+
+    def _end(self, plan: int) -> None:
+        table, found = self.table, self._transactions.get(plan)
+        if found is None or found.began is None:
+            return
+        table.open.remove(found)
+        for key in found.pending:
+            table.locks.pop(key, None)
+        if not self.script.plans[plan].commits:
+            self.say(f"{found.id} rolls back")
+            return
+        before = table.rows
+        rows = dict(before)
+        for key, change in found.pending.items():
+            if change.row is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = change.row
+        table.rows = rows
+        self.say(f"{found.id} commits")
+        self.judge.committed(before, found.pending)
+
+
+def _pick(found: Sequence[T], chance: float) -> T:
+    return found[int(chance * len(found))]

@@ -1,0 +1,194 @@
+"""One history, from its seed to the judgement."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from connector.runtime.errors import OperationalError
+from connector.source import examining
+from connector.source.hints import gaps, watermark
+from schemas.records import Checkpoint, CohortState, MembershipChanged
+from tests.histories.acting import Source
+from tests.histories.hazards import Hazard
+from tests.histories.judge import Judge, Wrong
+from tests.histories.ledger import Ledger
+from tests.histories.process import Process
+from tests.histories.reader import Crash, Reader
+from tests.histories.script import Turn, write
+from tests.histories.shapes import HOUR, SECOND
+from tests.histories.table import Table
+
+_SMALL, _USUAL = (2, 3, 2), (examining.MOST_VALUES, gaps.MOST, watermark.MOST_RANGES)
+_FULL = 40
+"""Ticks after which a poll is a full one."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a history."""
+
+    kind: str
+    hazards: set[Hazard]
+    missed: Counter[str]
+    """Memberships that polling had missed and a snapshot found, by cause."""
+    absences: Counter[str]
+    wrong: str | None = None
+    """The promise that was broken; None if none was."""
+    trace: list[str] = field(default_factory=list)
+
+
+def live(seed: int, *, trace: bool = False) -> Outcome:
+    """Live through a history, and say what came of it."""
+    history = History(seed, [] if trace else None)
+    wrong = None
+    try:
+        history.run()
+    except Wrong as fault:
+        wrong = str(fault)
+        history.acting.say(f"WRONG: {wrong}")
+    judge = history.judge
+    return Outcome(
+        history.script.shape.kind, judge.hazards, judge.missed, judge.absences, wrong, history.acting.trace or []
+    )
+
+
+class History:
+    """The world of one seed."""
+
+    def __init__(self, seed: int, trace: list[str] | None) -> None:
+        self.script = script = write(seed)
+        self.table = Table(script.shape, script.place, script.skews)
+        self.judge = Judge(self.table)
+        self.judge.hazards |= script.hazards
+        if trace is not None:
+            trace += _heading(self)
+        self.acting = Source(script, self.table, self.judge, seed, trace)
+        self.reader = Reader(self.acting)
+        self.ledger = Ledger(self.reader.struck, self._tell, self._check)
+        self.ledger.eager = script.small
+        self._limits = _SMALL if script.small else _USUAL
+        self.process: Process | None = None
+
+    def run(self) -> None:
+        """All of it.
+
+        Raises:
+            Wrong: a promise is broken.
+        """
+        # Limits that small worlds would never meet are smaller in some.
+        examining.MOST_VALUES, gaps.MOST, watermark.MOST_RANGES = self._limits
+        try:
+            for turn in self.script.turns:
+                self.acting.pass_until(turn.at)
+                self._turn(turn)
+            self._finish()
+        finally:
+            examining.MOST_VALUES, gaps.MOST, watermark.MOST_RANGES = _USUAL
+
+    def _turn(self, turn: Turn) -> None:
+        say, hazards = self.acting.say, self.judge.hazards
+        match turn.event:
+            case "restart":
+                hazards.add(Hazard.RESTART)
+                say("restart")
+                self.process = None
+            case "crash" | "failure" as what:
+                hazards.add(Hazard.CRASH if what == "crash" else Hazard.FAILURE)
+                self.reader.strikes = (turn.call, what)
+            case "snapshot":
+                self._attempt(lambda process: process.snapshot())
+        self._attempt(lambda process: process.turn())
+
+    def _attempt(self, step: Callable[[Process], None]) -> None:
+        self.acting.say("poller")
+        try:
+            if self.process is None:
+                self.process = Process(self.table, self.reader, self.ledger)
+            step(self.process)
+        except Crash:
+            self.process = None
+        except OperationalError:
+            pass
+
+    def _finish(self) -> None:
+        """Everything commits, and the poller polls on; then a snapshot, and time for second looks."""
+        self.acting.finish()
+        self.acting.say("everything is committed")
+        self.reader.strikes = None
+        # In the autumn hour nothing is told apart from what the same wall clock shows an hour later.
+        again = 2 * HOUR if self.script.place.season == "autumn" else 0
+        self._settle(max(_FULL, self.script.shape.overlap + 2 * SECOND, self.script.shape.slack + 2 * SECOND) + again)
+        self._judge_polling()
+        assert self.process is not None
+        self.process.snapshot()
+        self._settle(1)
+        self._settle(self.script.shape.settle + 1)
+        self._settle(1)
+        self._judge_end()
+
+    def _settle(self, pause: int) -> None:
+        """Let this much time pass, and the poller do what there is to do."""
+        self.table.now += pause
+        for _ in range(50):
+            self._attempt(lambda process: process.turn())
+            process = self.process
+            assert process is not None
+            if process.quiet and all(hint.wait() > 0 for hint in process.hints) and not process.follow_ups.waiting:
+                return
+            self.table.now += process.snapshots.wait() > 0  # nobody waits within a turn
+        raise Wrong("the poller does not come to rest")
+
+    def _judge_polling(self) -> None:
+        truth, told = self.table.truth(), self.ledger.pairs()
+        unknown = self._unknown()
+        for student, cohort in truth - told:
+            if student not in self.judge.owed:
+                raise Wrong(f"MISSED by polling: {student} in {cohort}")
+        for student, cohort in told - truth:
+            if student in self.judge.owed or student in unknown:
+                continue
+            if self.ledger.cohort[cohort].state is CohortState.VANISHED:
+                continue
+            suspects = self.ledger.suspects.get(student)
+            if suspects is None or all(suspect.cohort != cohort for suspect in suspects.missing):
+                raise Wrong(f"MISSED by polling: {student} no longer in {cohort}")
+
+    def _judge_end(self) -> None:
+        truth, told = self.table.truth(), self.ledger.pairs()
+        unknown = self._unknown()
+        for student, cohort in sorted(truth - told):
+            raise Wrong(f"NEVER found: {student} in {cohort}")
+        for student, cohort in sorted(told - truth):
+            gone = self.ledger.cohort[cohort].state is CohortState.VANISHED
+            if student not in unknown and not gone:
+                raise Wrong(f"NEVER found: {student} no longer in {cohort}")
+
+    def _unknown(self) -> set[str]:
+        return {row.student for row in self.table.viewed(self.table.rows) if row.grp is None}
+
+    def _tell(self, record: MembershipChanged) -> None:
+        taking = self.process is not None and self.process.taking
+        self.acting.say(f"  publishes {record.student} {record.cohort} {record.state.value}, {record.cause}")
+        self.judge.publishes(record, snapshot=taking)
+
+    def _check(self, checkpoint: Checkpoint) -> None:
+        self.reader.loading = not checkpoint.loaded
+        for cursor in checkpoint.hints:
+            ranges = [(found.id or found.high, found.low) for found in cursor.open_ranges]
+            self.acting.say(f"  checkpoint {cursor.hint} {(cursor.cursor or '')[:30]} {cursor.safety} {ranges}")
+        self.judge.checkpoint(checkpoint, self._limits[2], self._limits[1])
+
+
+def _heading(history: History) -> list[str]:
+    script, place = history.script, history.script.place
+    shape, column = script.shape, place.column
+    return [
+        f"{shape.kind}; {column.grain} of {column.zone}, {column.digits} digits; row key: {shape.row_key}",
+        (
+            f"slack {shape.slack / 4} s, overlap {shape.overlap / 4} s, tolerance {shape.tolerance / 4} s, "
+            f"settle {shape.settle / 4} s; skews {script.skews}, clock set by {script.jump / 4} s, small: {script.small}"
+        ),
+        f"time 0 is {place.start:%F %T.%f}Z",
+    ]

@@ -1,0 +1,111 @@
+"""A process of the connector: the real steps of one source, in the order of ``Worker``, over a table and a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, cast
+
+from connector.source import absences, snapshotting
+from connector.source.agreement import Doubt
+from connector.source.confirming import SecondLook
+from connector.source.feed import Feed
+from connector.source.following_up import FollowingUp
+from connector.source.hint_settings import followed
+from connector.source.mapping import Row, RowMapping
+from connector.source.polling import Hint
+from connector.source.snapshotting import SNAPSHOT, Snapshots
+from tests.histories.ledger import Ledger
+from tests.histories.reader import Reader
+from tests.histories.shapes import SOURCE, TICK
+from tests.histories.table import Table
+
+
+class Hands:
+    """Our own clock: real time, which nobody sets."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def now(self) -> datetime:
+        return self._table.place.start + TICK * self._table.now
+
+    def monotonic(self) -> float:
+        return self._table.now / 4
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing here sleeps")
+
+
+class Silent:
+    """Metrics and traces that nobody reads."""
+
+    def count(self, name: object, n: float = 1, /, **labels: str) -> None: ...
+    def gauge(self, name: object, value: float, /, **labels: str) -> None: ...
+    def forget(self, name: object, /, **labels: str) -> None: ...
+    def observe(self, name: object, value: float, /, **labels: str) -> None: ...
+
+    @contextmanager
+    def span(self, *named: object, **more: object) -> Iterator[None]:
+        yield
+
+    def current(self) -> None:
+        return None
+
+
+_SILENT = cast("Any", Silent())
+
+
+class AllInDoubt:
+    """Stands for ``Agreement``, which is fast because it knows the state's tables: nobody is spared the comparison."""
+
+    def __init__(self, source: str, mapping: RowMapping, state: object) -> None:
+        self._mapping = mapping
+
+    def doubt(self, rows: list[Row]) -> Doubt:
+        return Doubt({str(row[self._mapping.student_column]) for row in rows}, rows)
+
+
+# What reaches into the tables of the state finds its counterpart in the ledger.
+snapshotting.Agreement = AllInDoubt  # type: ignore[attr-defined, assignment]
+absences.supporting_rows = Ledger.supporting_rows  # type: ignore[attr-defined, assignment]
+
+
+class Process:
+    """From a start to a crash or a restart. What it knows comes from the ledger."""
+
+    def __init__(self, table: Table, reader: Reader, ledger: Ledger) -> None:
+        shape, state = table.shape, cast("Any", ledger)
+        self.feed = Feed(SOURCE, shape.settings, shape.mark, reader, state, state, Hands(table), _SILENT, _SILENT)
+        self.hints = [Hint(self.feed, name, hint) for name, hint in followed(shape.settings.hints).items()]
+        self.follow_ups = FollowingUp(self.feed)
+        self.second_look = SecondLook(self.feed)
+        self.snapshots = Snapshots(self.feed, state, lambda: [hint.begin() for hint in self.hints])
+        self.taking = False
+        """Whether a step of a snapshot is being done."""
+
+    def turn(self) -> None:
+        """What ``Worker`` does when nothing but the source concerns it."""
+        if self.snapshots.running or self.snapshots.resume():
+            self.taking = True
+            try:
+                self.snapshots.step()
+            finally:
+                self.taking = False
+        for hint in self.hints:
+            if hint.wait() <= 0.0:
+                hint.step()
+        if self.follow_ups.waiting:
+            self.follow_ups.step()
+        if self.second_look.due():
+            self.second_look.step()
+
+    def snapshot(self) -> None:
+        """Somebody asks for a snapshot; it is taken in the next turns."""
+        if self.feed.checkpoint.loaded and not self.snapshots.running:
+            self.snapshots.begin(SNAPSHOT, "asked")
+
+    @property
+    def quiet(self) -> bool:
+        return self.feed.checkpoint.loaded and not self.snapshots.running and all(hint.caught_up for hint in self.hints)

@@ -1,0 +1,259 @@
+"""What happens in a history, drawn from its seed before anything happens: nothing that the poller does changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple
+
+from tests.histories.hazards import Hazard
+from tests.histories.shapes import HOUR, SECOND, Place, Shape, draw
+
+STUDENTS = ("s1", "s2", "s3", "s4")
+COHORTS = ("A", "B", "C")
+
+
+class Statement(NamedTuple):
+    """A statement of a transaction. Ticks are real time."""
+
+    began: int
+    changes: int
+    """When it changes its row."""
+    act: str
+    picks: tuple[float, float, float]
+    """Chances that choose among what is there by then."""
+    at_row: bool
+    """Whether a trigger stamps the row when it is changed, rather than when the statement began."""
+
+
+class Plan(NamedTuple):
+    """A transaction."""
+
+    statements: tuple[Statement, ...]
+    ends: int
+    commits: bool
+    instance: int
+
+
+class Step(NamedTuple):
+    """Something that happens in the source."""
+
+    at: int
+    order: float
+    kind: str
+    plan: int = 0
+    statement: int = 0
+
+
+class Turn(NamedTuple):
+    """A turn of the poller."""
+
+    at: int
+    event: str = ""
+    """``snapshot``, ``restart``, ``crash``, ``failure``, ``half hidden``; or nothing."""
+    call: int = 0
+    """Which call of the source or the log it strikes, from this turn on."""
+
+
+@dataclass(slots=True)
+class Script:
+    """All of a history that is decided beforehand."""
+
+    shape: Shape
+    place: Place
+    skews: tuple[int, ...]
+    cache: int
+    rows: list[tuple[str, str, str]]
+    plans: list[Plan]
+    steps: list[Step]
+    turns: list[Turn]
+    jump: int
+    app_ahead: int
+    """How far an application's clock is ahead of the database's, in ticks."""
+    small: bool
+    """Whether portions, ranges and gaps are limited to a few, so that limits are met."""
+    hazards: set[Hazard] = field(default_factory=set)
+
+
+_HONEST = ("insert", "insert", "move", "move", "status", "same stamp")
+_HARMS = ("null", "backwards", "untouched", "delete", "leave", "rekey", "unmappable", "reload", "cohort gone")
+_PAUSES = (1, 2, 4, 8, 8, 8, 8, 9, 12, 20)
+
+
+def write(seed: int) -> Script:
+    """The history of a seed."""
+    chance = Random(seed)
+    shape, place = draw(chance)
+    random = chance.random
+    skews = (0,) if random() < 0.7 else _skews(chance, shape)
+    turns = _turns(chance, shape, place)
+    script = Script(
+        shape,
+        place,
+        skews,
+        1 if random() < 0.5 else 5,
+        [
+            (STUDENTS[int(random() * 4)], COHORTS[int(random() * 3)], "E" if random() < 0.85 else "X")
+            for _ in range(3 + int(random() * 3))
+        ],
+        [],
+        [],
+        turns,
+        0,
+        int(random() * 13) - 6 if shape.kind == "application" else 0,
+        random() < 0.3,
+    )
+    _transactions(chance, script)
+    if random() < 0.12 and shape.kind != "proved, due":
+        script.jump = (1 if random() < 0.4 else -1) * min(int(random() * shape.tolerance) + 1, shape.tolerance)
+        at = _near(chance, turns)
+        script.steps.append(Step(at, random(), "jump"))
+        if random() < 0.7:
+            _straddle(chance, script, at)
+    script.steps.sort()
+    _note(script)
+    return script
+
+
+def _skews(chance: Random, shape: Shape) -> tuple[int, ...]:
+    """Clocks of two instances. What a proof allows is at most a second."""
+    most = SECOND if shape.proved else 2 * SECOND
+    other = int(chance.random() * (2 * most + 1)) - most
+    return (0, other) if chance.random() < 0.5 else (other, 0)
+
+
+def _turns(chance: Random, shape: Shape, place: Place) -> list[Turn]:
+    random = chance.random
+    at, turns = 0, []
+    count = 4 + int(random() * 4)
+    snapshot = int(random() * count * 2)
+    long = int(random() * count * 2)
+    for number in range(count):
+        at += _PAUSES[int(random() * len(_PAUSES))]
+        if number == long:
+            at += (shape.overlap, shape.settle, HOUR)[int(random() * 3)]
+        if place.season and number == 1:
+            at += int(random() * 60)
+        event, call = "", 0
+        struck = random()
+        if number == snapshot and number:
+            event = "snapshot"
+        elif struck < 0.07:
+            event = "restart"
+        elif struck < 0.13:
+            event, call = "crash", int(random() * 6)
+        elif struck < 0.19:
+            event, call = "failure", int(random() * 6)
+        turns.append(Turn(at, event, call))
+    return turns
+
+
+def _near(chance: Random, turns: list[Turn]) -> int:
+    """A moment, often the very one of a turn."""
+    at = turns[int(chance.random() * len(turns))].at
+    return at if chance.random() < 0.6 else at + int(chance.random() * 7) - 3
+
+
+def _transactions(chance: Random, script: Script) -> None:
+    random = chance.random
+    harm = _HARMS[int(random() * len(_HARMS))]
+    count = 2 + int(random() * 3)
+    for number in range(count):
+        act = harm if number == 0 and random() < 0.8 else _HONEST[int(random() * len(_HONEST))]
+        if act == "reload":
+            _reload(chance, script)
+            continue
+        changes = _near(chance, script.turns)
+        statements = [_statement(chance, script.shape, changes, act)]
+        if random() < 0.2:
+            more = changes + int(random() * 12)
+            statements.append(_statement(chance, script.shape, more, _HONEST[int(random() * 5)]))
+        _add(chance, script, statements, commits=random() < 0.93)
+
+
+def _statement(chance: Random, shape: Shape, changes: int, act: str) -> Statement:
+    """A statement that begins up to the slack before it changes anything; few begin earlier."""
+    kind = chance.random()
+    if kind < 0.35:
+        before = 0
+    elif kind < 0.65:
+        before = shape.slack
+    elif kind < 0.96:
+        before = int(chance.random() * (shape.slack + 1))
+    else:
+        before = shape.slack + 1 + int(chance.random() * 40)
+    picks = (chance.random(), chance.random(), chance.random())
+    return Statement(changes - before, changes, act, picks, chance.random() < 0.2)
+
+
+def _add(chance: Random, script: Script, statements: list[Statement], *, commits: bool) -> None:
+    random = chance.random
+    last = max(statement.changes for statement in statements)
+    kind = random()
+    if kind < 0.45:
+        ends = last + (0, 0, 1, 4)[int(random() * 4)]
+    elif kind < 0.9:
+        ends = max(last, _near(chance, script.turns))
+    else:
+        ends = last + (script.shape.overlap, HOUR, 3 * HOUR)[int(random() * 3)]
+    instance = int(random() * len(script.skews))
+    _append(chance, script, Plan(tuple(statements), ends, commits, instance))
+
+
+def _append(chance: Random, script: Script, plan: Plan) -> None:
+    number = len(script.plans)
+    script.plans.append(plan)
+    order = 0.0
+    for index, statement in enumerate(plan.statements):
+        order = max(order, chance.random())
+        script.steps.append(Step(statement.began, order, "stamp", number, index))
+        # At one moment the order within a transaction is as it must be, and that between transactions any.
+        script.steps.append(Step(statement.changes, order + 1e-9, "change", number, index))
+    script.steps.append(Step(plan.ends, order + chance.random() + 1e-6, "end", number))
+
+
+def _reload(chance: Random, script: Script) -> None:
+    """Delete, commit, insert, commit: within absence_settle, or in a while."""
+    random = chance.random
+    at = _near(chance, script.turns)
+    picks = (random(), random(), random())
+    back = at + 1 + int(random() * script.shape.settle * (0.95 if random() < 0.7 else 1.5))
+    instance = int(random() * len(script.skews))
+    _append(chance, script, Plan((Statement(at, at, "take out", picks, False),), at, True, instance))
+    _append(chance, script, Plan((Statement(back, back, "put back", picks, False),), back, True, instance))
+
+
+def _straddle(chance: Random, script: Script, jump: int) -> None:
+    """A transaction that goes on while the clock is set, and often a restart before it ends."""
+    random, turns = chance.random, script.turns
+    first, second = jump - int(random() * 5), jump + int(random() * 9)
+    statements = [_statement(chance, script.shape, first, "insert"), _statement(chance, script.shape, second, "insert")]
+    later = [number for number, turn in enumerate(turns) if turn.at >= second]
+    if not later or len(turns) == later[0] + 1:
+        _add(chance, script, statements, commits=True)
+        return
+    if random() < 0.6:
+        turns[later[0]] = Turn(turns[later[0]].at, "restart")
+    ends = _near(chance, turns[later[0] + 1 :])
+    _append(chance, script, Plan(tuple(statements), max(ends, second), True, int(random() * len(script.skews))))
+
+
+def _note(script: Script) -> None:
+    """The hazards that are certain to happen."""
+    found, shape = script.hazards, script.shape
+    if any(skew for skew in script.skews):
+        found.add(Hazard.SKEW)
+    if script.jump:
+        found.add(Hazard.SET_BACK if script.jump < 0 else Hazard.SET_FORWARD)
+    if script.place.season:
+        found.add(Hazard.AUTUMN if script.place.season == "autumn" else Hazard.SPRING)
+    if shape.kind == "application":
+        found.add(Hazard.APPLICATION)
+    for plan in script.plans:
+        if not plan.commits:
+            found.add(Hazard.ROLLBACK)
+        if plan.ends - plan.statements[0].changes >= HOUR:
+            found.add(Hazard.HOURS_OPEN)
+        for statement in plan.statements:
+            if shape.slack and statement.changes - statement.began == shape.slack:
+                found.add(Hazard.LONG_STATEMENT)
