@@ -60,7 +60,7 @@ class Count(Metric):
         "Polls by how safe their low-watermark was: proved or assumed.",
     )
     GIVEN_UP = (
-        "hints.given_up",
+        "hints.abandoned",
         COUNT,
         "source hint",
         "Ranges behind the cursor that are waited for no longer; what was in them is left to the next snapshot.",
@@ -128,7 +128,7 @@ class Gauge(Metric):
     )
     WATERMARK_AGE = "watermark.age", SECONDS, "source hint", "How far the low-watermark is behind the database's clock."
     OPEN_RANGES = (
-        "hints.open_ranges",
+        "hints.ranges",
         COUNT,
         "source hint",
         "Ranges behind the cursor that are still to be read: open transactions, missing numbers of a sequence.",
