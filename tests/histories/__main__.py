@@ -14,7 +14,7 @@ from tests.histories.running import run
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.histories")
-    parser.add_argument("-n", type=int, default=20_000, help="how many histories")
+    parser.add_argument("-n", type=int, default=10_000, help="how many histories")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--trace", action="store_true", help="tell what happens in the history of this seed")

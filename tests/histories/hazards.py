@@ -27,7 +27,7 @@ class Hazard(StrEnum):
     COHORT_GONE = "cohort without rows"
     HALF_HIDDEN = "half the table hidden"
     IDLE_CACHE = "number from an idle cache"
-    BACK_AGAIN = "as it was before"
+    AS_BEFORE = "as it was at the last scan"
     DUE = "date passed"
     SKEW = "skewed instance"
     SET_BACK = "clock set back"

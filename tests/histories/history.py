@@ -105,7 +105,7 @@ class History:
         self.acting.say("poller")
         try:
             if self.process is None:
-                self.process = Process(self.table, self.reader, self.ledger)
+                self.process = Process(self.table, self.reader, self.ledger, self._taking)
             step(self.process)
         except Crash:
             self.process = None
@@ -168,10 +168,12 @@ class History:
     def _unknown(self) -> set[str]:
         return {row.student for row in self.table.viewed(self.table.rows) if row.grp is None}
 
+    def _taking(self, now: bool) -> None:  # noqa: FBT001 - told by the process
+        self.judge.taking = now
+
     def _tell(self, record: MembershipChanged) -> None:
-        taking = self.process is not None and self.process.taking
         self.acting.say(f"  publishes {record.student} {record.cohort} {record.state.value}, {record.cause}")
-        self.judge.publishes(record, snapshot=taking)
+        self.judge.publishes(record)
 
     def _check(self, checkpoint: Checkpoint) -> None:
         self.reader.loading = not checkpoint.loaded

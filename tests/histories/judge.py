@@ -10,7 +10,9 @@ from schemas.records import Checkpoint, MembershipChanged, Presence
 from tests.histories.hazards import REASONS, Hazard
 from tests.histories.table import Pair, Pending, Row, Stamped, Table
 
-_BOUND = 1 << 60
+_EVER = 1 << 60
+_BY_STAMPS = {Cause.LATE_COMMIT, Cause.CURSOR_BACKWARDS, Cause.UNTOUCHED_CURSOR}
+_LOSSES = {Hazard.DELETE, Hazard.LEFT_VIEW, Hazard.KEY_CHANGE}
 
 
 class Wrong(AssertionError):
@@ -26,6 +28,20 @@ class _Read:
     truth: set[Pair]
 
 
+@dataclass(slots=True)
+class _Missing:
+    """A published membership that truth reads miss without a break."""
+
+    clock: int
+    """Before one of these reads: the earliest, since the clock may have been set back meanwhile. Ticks."""
+    delay: int
+    """How much later that read was."""
+    by_snapshot: bool
+    """Whether a snapshot missed it first."""
+    gone: int = 0
+    """How long it had been no longer true at the last of these reads; ticks."""
+
+
 class Judge:
     """Follows commits, reads and publications of one history."""
 
@@ -33,31 +49,29 @@ class Judge:
         self.table, self.shape = table, table.shape
         self.owed: dict[str, set[Hazard]] = {}
         """Students of whom something was committed that polling need not find, by what hid it."""
-        self._reasons: dict[str, set[Hazard]] = {}
-        """Of every student, all that was ever owed; and what else happened to their rows."""
-        self.back_again: set[str] = set()
-        """Students who were read between two scans as neither of them saw them."""
         self.hazards: set[Hazard] = set()
+        """All that happened."""
         self.missed: Counter[str] = Counter()
         """Memberships that a snapshot published and polling had missed, by cause."""
         self.absences: Counter[str] = Counter()
         """Removals that rest on absence, by cause."""
-        self.passed: list[tuple[int, int, int]] = []
-        """Reads of a sequence: real time and the clock before it, in ticks, and the highest number that it showed."""
-        self.published: set[Pair] = set()
-        self._missing: dict[Pair, tuple[int, int]] = {}
-        """Published memberships that truth reads miss without break: the clock before the first of them, in ticks, and
-        how much later that read was.
-        """
-        self._gone: dict[Pair, int] = {}
-        """Since when pairs are not in the truth that were."""
-        self._scanned: dict[int, Row] = {}
-        self._pairs: set[Pair] = set()
+        self.taking = False
+        """Whether the poller works on a snapshot."""
+        self._published: set[Pair] = set()
+        self._missing: dict[Pair, _Missing] = {}
         self._reads: dict[str, _Read] = {}
         """By student, the last one."""
+        self._reasons: dict[str, set[Hazard]] = {}
+        """All that was ever owed."""
+        self._again: set[str] = set()
+        """Students who were read between two scans as neither of them saw them."""
+        self._pairs: set[Pair] = set()
+        self._gone: dict[Pair, int] = {}
+        """Since when memberships are no longer true."""
+        self._numbers: list[tuple[int, int, int]] = []
+        """Reads of a sequence: real time and the clock before it, and the highest number that it showed."""
+        self._scanned: dict[int, Row] = {}
         self._clock, self._clock_read_at = 0, 0
-        self._looks: dict[Pair, int] = {}
-        """How long pairs had been gone at the last read that missed them."""
 
     # --- commits ----------------------------------------------------------------------------------------------------
 
@@ -67,22 +81,23 @@ class Judge:
         owed: dict[str, set[Hazard]] = {}
         for key, change in changes.items():
             old, new = before.get(key), change.row
-            students = {row.student for row in (old, new) if row is not None}
             if self.shape.scanned:
-                told |= students
+                told.update(row.student for row in (old, new) if row is not None)
                 continue
-            lost = self._lost(change) if new is not None else change.hazard or Hazard.DELETE
-            for student in students:
-                if lost is None and new is not None and new.student == student:
-                    told.add(student)
+            if new is not None:
+                lost = self._lost(change)
+                if lost is None:
+                    told.add(new.student)
                 else:
-                    owed.setdefault(student, set()).add(lost or change.hazard or Hazard.KEY_CHANGE)
+                    owed.setdefault(new.student, set()).update(_looks(lost, old, new))
+            if old is not None and (new is None or new.student != old.student):
+                owed.setdefault(old.student, set()).add(Hazard.DELETE if new is None else Hazard.KEY_CHANGE)
         for student, reasons in owed.items():
             self.owed.setdefault(student, set()).update(reasons)
             self._reasons.setdefault(student, set()).update(reasons)
             self.hazards |= reasons
-        for student in told - self.back_again:
-            self.owed.pop(student, None)
+        for student in told - self._again:
+            self.owed.pop(student, None)  # it is looked at after this commit, and all of it
         self.moved()
 
     def moved(self) -> None:
@@ -98,17 +113,12 @@ class Judge:
         """Why polling need not find a row that is there; None if it must."""
         stamped, row = change.stamped, change.row
         assert row is not None
-        if self.shape.kind == "none":
-            return change.hazard or Hazard.UNTOUCHED
-        if stamped is None:
+        if self.shape.kind == "none" or stamped is None:
             return change.hazard or Hazard.UNTOUCHED
         if not row.viewed and not self.shape.base:
             return Hazard.LEFT_VIEW
-        if self.shape.timed and self._timely(stamped):
-            return None
-        if self.shape.numbered and self._in_time(stamped):
-            return None
-        return change.hazard if change.hazard in REASONS else Hazard.LATE_COMMIT
+        found = (self.shape.timed and self._timely(stamped)) or (self.shape.numbered and self._in_time(stamped))
+        return None if found else Hazard.LATE_COMMIT
 
     def _timely(self, stamped: Stamped) -> bool:
         """Whether the stamp lies where the settings say that it lies."""
@@ -120,13 +130,14 @@ class Judge:
     def _in_time(self, stamped: Stamped) -> bool:
         """Whether the number came before anybody could give it up."""
         assert stamped.number is not None
-        opened = next(((at, clock) for at, clock, highest in self.passed if highest >= stamped.number), None)
+        opened = next(((at, clock) for at, clock, highest in self._numbers if highest >= stamped.number), None)
         if opened is None:
             return True
         at, clock = opened
-        if self.table.jump < 0 and at <= self.table.jumped_at:
-            clock = min(clock, self.table.jumped_at + self.table.jump + self.table.skews[0])
-        return self.table.highest_clock(at, self.table.now) - clock <= self.shape.overlap
+        table = self.table
+        if table.jump < 0 and at <= table.jumped_at:
+            clock = min(clock, table.jumped_at + table.jump + table.skews[0])
+        return table.highest_clock(at, table.now) - clock <= self.shape.overlap
 
     # --- reads ------------------------------------------------------------------------------------------------------
 
@@ -136,109 +147,123 @@ class Judge:
 
     def numbers_read(self, highest: int) -> None:
         """The poller has seen numbers up to this one."""
-        self.passed.append((self._clock_read_at, self._clock, highest))
-
-    def truth_read(self, students: set[str]) -> None:
-        """The poller has read all rows of these students, as they are now."""
-        truth = self.table.truth()
-        read = _Read(self.table.now, self.table.viewed(self.table.rows), truth)
-        self._reads.update(dict.fromkeys(students, read))
-        self._changed_since_scan(students)
-        for pair in self.published:
-            if pair[0] not in students:
-                continue
-            if pair in truth:
-                self._missing.pop(pair, None)
-                continue
-            self._looks[pair] = self.table.now - self._gone.get(pair, -_BOUND)
-            look = (self._clock, self.table.now - self._clock_read_at)
-            # The clock may have been set back in between.
-            self._missing[pair] = min(look, self._missing.get(pair, look))
+        self._numbers.append((self._clock_read_at, self._clock, highest))
 
     def scan_read(self) -> None:
         """The poller has scanned the table."""
         self._scanned = self.table.rows
 
+    def truth_read(self, students: set[str]) -> None:
+        """The poller has read all rows of these students, as they are now."""
+        table = self.table
+        truth = table.truth()
+        self._reads.update(dict.fromkeys(students, _Read(table.now, table.viewed(table.rows), truth)))
+        self._changed_since_scan(students)
+        for pair in self._published:
+            if pair[0] not in students:
+                continue
+            if pair in truth:
+                self._missing.pop(pair, None)
+                continue
+            found = self._missing.get(pair)
+            delay = table.now - self._clock_read_at
+            if found is None:
+                found = self._missing[pair] = _Missing(self._clock, delay, self.taking)
+            elif self._clock < found.clock:
+                found.clock, found.delay = self._clock, delay
+            found.gone = table.now - self._gone.get(pair, -_EVER)
+
+    def load_read(self) -> None:
+        """The poller has read all rows for a first load, which publishes from these rows themselves."""
+        read = _Read(self.table.now, self.table.viewed(self.table.rows), self.table.truth())
+        self._reads.update(dict.fromkeys({student for student, _ in self._published}, read))
+        self._changed_since_scan({row.student for rows in (self._scanned, self.table.rows) for row in rows.values()})
+
     def _changed_since_scan(self, students: set[str]) -> None:
         """Who is not as the last scan saw them may be so again at the next, which then tells nothing."""
         if self.shape.scanned and self._scanned is not self.table.rows:
-            before, now = (set(rows.values()) for rows in (self._scanned, self.table.rows))
-            for row in before ^ now:
+            for row in set(self._scanned.values()) ^ set(self.table.rows.values()):
                 if row.student in students:
-                    self.owed.setdefault(row.student, set()).add(Hazard.BACK_AGAIN)
-                    self.back_again.add(row.student)
-
-    def load_read(self) -> None:
-        """The poller has read all rows of all students for a first load, which publishes from these rows themselves."""
-        read = _Read(self.table.now, self.table.viewed(self.table.rows), self.table.truth())
-        self._reads.update(dict.fromkeys({pair[0] for pair in self.published}, read))
-        self._changed_since_scan({row.student for rows in (self._scanned, self.table.rows) for row in rows.values()})
+                    self.owed.setdefault(row.student, set()).add(Hazard.AS_BEFORE)
+                    self._again.add(row.student)
 
     # --- publications -----------------------------------------------------------------------------------------------
 
-    def publishes(self, record: MembershipChanged, *, snapshot: bool) -> None:
+    def publishes(self, record: MembershipChanged) -> None:
         """A record is about to be committed."""
         pair = (record.student, record.cohort)
         if record.state is Presence.ABSENT:
-            self._removal(record, pair)
-            self.published.discard(pair)
+            self._removal(record.cause, pair)
+            self._published.discard(pair)
             self._missing.pop(pair, None)
         else:
-            self.published.add(pair)
+            self._published.add(pair)
         if record.cause in MISSES:
-            if not snapshot:
-                raise Wrong(f"{record.cause} told by polling itself")
-            self._explain(record)
+            self._miss(record)
 
-    def _removal(self, record: MembershipChanged, pair: Pair) -> None:
-        what = f"{pair[0]} removed from {pair[1]} ({record.cause})"
-        read = self._reads[pair[0]]
+    def _removal(self, cause: str, pair: Pair) -> None:
+        student, cohort = pair
+        what = f"{student} removed from {cohort} ({cause})"
+        read = self._reads[student]
         if pair in read.truth:
             raise Wrong(f"{what}, of which the rows that were read said otherwise")
-        if record.cause not in ABSENCES:
-            self._stated(pair, what, read.rows)
+        mine = [row for row in read.rows if row.student == student]
+        if cause not in ABSENCES:
+            if not any(row.grp != cohort or row.status != "E" for row in mine):
+                raise Wrong(f"{what}, and no row states it")
             return
-        self.absences[record.cause] += 1
-        clock, delay = self._missing.get(pair, (_BOUND, 0))
-        if self._clock - clock < self.shape.settle:
+        self.absences[cause] += 1
+        missing, settle = self._missing.get(pair), self.shape.settle
+        if missing is None or self._clock - missing.clock < settle:
             raise Wrong(f"{what} without two looks that are absence_settle apart")
-        if not self.table.jump and self._looks[pair] < self.shape.settle - delay:
+        if not self.table.jump and missing.gone < settle - missing.delay:
             raise Wrong(f"{what} within a reload that was shorter than absence_settle")
         if not any(
-            row.grp == pair[1] and row.student == other and other != pair[0]
+            row.grp == cohort and row.student == other != student
             for other, seen in self._reads.items()
             if seen.at >= self._clock_read_at
             for row in seen.rows
         ):
             raise Wrong(f"{what}, a cohort that had vanished")
-        if any(row.grp is None and row.student == pair[0] for row in read.rows):
+        if any(row.grp is None for row in mine):
             raise Wrong(f"{what} although they have a row that cannot be mapped")
-        if self.table.half_hidden:
-            raise Wrong(f"{what} by a view that hides half of its rows")
-        allowed = _ABSENT_BY[Cause(record.cause)]
-        reasons = self._reasons.get(pair[0], set())
-        if allowed not in reasons and reasons:
-            self.missed[f"(absence {record.cause} of {sorted(reasons)}) {self.shape.row_key}"] += 1
+        self._explain_absence(cause, student, what, by_snapshot=missing.by_snapshot)
 
-    def _stated(self, pair: Pair, what: str, rows: list[Row]) -> None:
-        """A row that is there has to say it: an inactive one, or one that supported it and is elsewhere."""
-        rows = [row for row in rows if row.student == pair[0]]
-        if not any(row.grp == pair[1] and row.status != "E" for row in rows) and not any(
-            row.grp != pair[1] for row in rows
-        ):
-            raise Wrong(f"{what}, and no row states it")
+    def _explain_absence(self, cause: str, student: str, what: str, *, by_snapshot: bool) -> None:
+        """Which absence it is can be told if keys tell rows apart, and if a snapshot missed the membership first: polling
+        does not look for what became of rows.
+        """
+        reasons = self._reasons.get(student, set())
+        if cause == Cause.KEY_CHANGED:
+            right = Hazard.KEY_CHANGE in reasons
+        elif cause == Cause.LEFT_VIEW:
+            right = self.shape.base
+        else:
+            out = Hazard.LEFT_VIEW in reasons and not self.shape.base
+            right = Hazard.DELETE in reasons or out or not (self.shape.row_key and by_snapshot)
+        if not right:
+            raise Wrong(f"{what} under a wrong cause: {_named(reasons)}")
 
-    def _explain(self, record: MembershipChanged) -> None:
+    def _miss(self, record: MembershipChanged) -> None:
         """A miss must bear the cause that the hazard has which made it."""
+        what = f"{record.student} {record.cohort} was missed ({record.cause})"
+        if not self.taking:
+            raise Wrong(f"{what}, says polling itself")
         reasons = self._reasons.get(record.student, set())
-        self.missed[record.cause] += 1
         if not reasons and self.table.jump < 0:
             return  # polling would have come to it: the stamp is behind the cursor because the clock was set back
+        self.missed[record.cause] += 1
         if not reasons:
-            raise Wrong(f"{record.student} {record.cohort} was missed ({record.cause}), and nothing had hidden it")
-        expected = {Cause.UNWATCHED} if self.shape.kind == "none" else {REASONS[reason] for reason in reasons}
+            raise Wrong(f"{what}, and nothing had hidden it")
+        if record.state is Presence.ABSENT and reasons & _LOSSES:
+            return  # the row is gone, and another, inactive one states it, whose stamp says nothing
+        expected = {REASONS[reason] for reason in reasons}
+        if not self.shape.row_key and expected & _BY_STAMPS:
+            expected |= _BY_STAMPS  # which of several rows is the one that changed, nobody knows
+        if self.shape.kind == "none":
+            expected = {Cause.UNWATCHED}
         if record.cause not in expected:
-            self.missed[f"({record.cause} of {sorted(reasons)}) {self.shape.row_key}"] += 1
+            raise Wrong(f"{what} under a wrong cause: {_named(reasons)}")
 
     # --- checkpoints ------------------------------------------------------------------------------------------------
 
@@ -252,9 +277,15 @@ class Judge:
                 raise Wrong("the watermark is called proved, and is not")
 
 
-_ABSENT_BY = {
-    Cause.DELETED: Hazard.DELETE,
-    Cause.LEFT_VIEW: Hazard.LEFT_VIEW,
-    Cause.KEY_CHANGED: Hazard.KEY_CHANGE,
-    Cause.JOURNAL_DELETE: Hazard.DELETE,
-}
+def _looks(lost: Hazard, old: Row | None, new: Row) -> set[Hazard]:
+    """A late commit may bear a stamp that is not later than that of the version before, and then looks like that."""
+    found = {lost}
+    if lost is Hazard.LATE_COMMIT and old is not None:
+        for before, now in ((old.stamp, new.stamp), (old.number, new.number)):
+            if before is not None and now is not None and now <= before:  # type: ignore[operator]  # of one kind
+                found.add(Hazard.UNTOUCHED if now == before else Hazard.BACKWARDS)
+    return found
+
+
+def _named(reasons: set[Hazard]) -> str:
+    return ", ".join(sorted(reasons)) or "nothing had happened"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
@@ -75,24 +75,24 @@ absences.supporting_rows = Ledger.supporting_rows  # type: ignore[attr-defined, 
 class Process:
     """From a start to a crash or a restart. What it knows comes from the ledger."""
 
-    def __init__(self, table: Table, reader: Reader, ledger: Ledger) -> None:
+    def __init__(self, table: Table, reader: Reader, ledger: Ledger, taking: Callable[[bool], None]) -> None:
+        """``taking`` is told when a step of a snapshot begins and ends."""
         shape, state = table.shape, cast("Any", ledger)
         self.feed = Feed(SOURCE, shape.settings, shape.mark, reader, state, state, Hands(table), _SILENT, _SILENT)
         self.hints = [Hint(self.feed, name, hint) for name, hint in followed(shape.settings.hints).items()]
         self.follow_ups = FollowingUp(self.feed)
         self.second_look = SecondLook(self.feed)
         self.snapshots = Snapshots(self.feed, state, lambda: [hint.begin() for hint in self.hints])
-        self.taking = False
-        """Whether a step of a snapshot is being done."""
+        self._taking = taking
 
     def turn(self) -> None:
         """What ``Worker`` does when nothing but the source concerns it."""
         if self.snapshots.running or self.snapshots.resume():
-            self.taking = True
+            self._taking(True)  # noqa: FBT003
             try:
                 self.snapshots.step()
             finally:
-                self.taking = False
+                self._taking(False)  # noqa: FBT003
         for hint in self.hints:
             if hint.wait() <= 0.0:
                 hint.step()

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COUNT = 20_000
+COUNT = 10_000
 
 
 @pytest.mark.timeout(900)
