@@ -185,7 +185,7 @@ class Source:
             case "null":
                 return row.key, Pending(row.but(grp=other, stamp=None, number=None), None, Hazard.NULL_CURSOR)
             case "backwards":
-                earlier = stamp - timedelta(hours=2 + int(pick * 40))
+                earlier = min(stamp, row.stamp or stamp) - timedelta(hours=2 + int(pick * 40))
                 lower = None if number is None else -int(pick * 50) - 20_000
                 return row.key, Pending(row.but(grp=other, stamp=earlier, number=lower), None, Hazard.BACKWARDS)
             case "untouched":

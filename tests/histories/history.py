@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connector.runtime.errors import OperationalError
 from connector.source import examining
 from connector.source.hints import gaps, watermark
+from connector.source.missed import settled_since
 from schemas.records import Checkpoint, CohortState, MembershipChanged
 from tests.histories.acting import Source
 from tests.histories.hazards import Hazard
@@ -17,7 +18,7 @@ from tests.histories.ledger import Ledger
 from tests.histories.process import Process
 from tests.histories.reader import Crash, Reader
 from tests.histories.script import Turn, write
-from tests.histories.shapes import HOUR, SECOND
+from tests.histories.shapes import HOUR, SECOND, TICK
 from tests.histories.table import Table
 
 _SMALL, _USUAL = (2, 3, 2), (examining.MOST_VALUES, gaps.MOST, watermark.MOST_RANGES)
@@ -80,12 +81,41 @@ class History:
         # Limits that small worlds would never meet are smaller in some.
         examining.MOST_VALUES, gaps.MOST, watermark.MOST_RANGES = self._limits
         try:
+            if self.script.loaded:
+                self._load()
             for turn in self.script.turns:
                 self.acting.pass_until(turn.at)
                 self._turn(turn)
             self._finish()
         finally:
             examining.MOST_VALUES, gaps.MOST, watermark.MOST_RANGES = _USUAL
+
+    def _load(self) -> None:
+        """What is there was published long ago; polling begins."""
+        table, shape = self.table, self.script.shape
+        supporting = [row for row in table.viewed(table.rows) if row.status == "E" and row.grp is not None]
+        rows = [
+            (row.student, row.grp, str(row.key) if shape.row_key else "", self.reader.stamp_of(row))
+            for row in supporting
+            if row.grp is not None
+        ]
+        self.ledger.fill(rows, shape.mark, table.clock())
+        self.judge.loaded(self.ledger.pairs())
+        self.acting.calm = True
+        process = self.process = Process(table, self.reader, self.ledger, self._taking)
+        cursors = tuple(hint.begin() for hint in process.hints)
+        slack = TICK * max(shape.slack, 0)
+        settled = settled_since(table.clock(), self.reader.open_transactions(), slack)
+        process.feed.save(
+            replace(
+                process.feed.checkpoint,
+                loaded=True,
+                hints=cursors,
+                database_time=table.clock(),
+                last_snapshot_settled=settled,
+            )
+        )
+        self.acting.calm = False
 
     def _turn(self, turn: Turn) -> None:
         say, hazards = self.acting.say, self.judge.hazards
@@ -121,17 +151,28 @@ class History:
         again = 2 * HOUR if self.script.place.season == "autumn" else 0
         self._settle(max(_FULL, self.script.shape.overlap + 2 * SECOND, self.script.shape.slack + 2 * SECOND) + again)
         self._judge_polling()
+        if Hazard.HALF_HIDDEN in self.script.hazards:
+            self._hide_half()
+        assert self.process is not None
+        self.process.snapshot()
+        self._settle(1)
+        if self.ledger.suspects:
+            self._settle(self.script.shape.settle + 1)
+        self._judge_end()
+
+    def _hide_half(self) -> None:
+        """A view goes wrong, a snapshot is taken of it, and second looks as well."""
+        self.table.half_hidden = True
         assert self.process is not None
         self.process.snapshot()
         self._settle(1)
         self._settle(self.script.shape.settle + 1)
-        self._settle(1)
-        self._judge_end()
+        self.table.half_hidden = False
 
     def _settle(self, pause: int) -> None:
         """Let this much time pass, and the poller do what there is to do."""
         self.table.now += pause
-        for _ in range(50):
+        for _ in range(200):
             self._attempt(lambda process: process.turn())
             process = self.process
             assert process is not None

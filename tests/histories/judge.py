@@ -73,6 +73,10 @@ class Judge:
         self._scanned: dict[int, Row] = {}
         self._clock, self._clock_read_at = 0, 0
 
+    def loaded(self, pairs: set[Pair]) -> None:
+        """These were published before the history began."""
+        self._published |= pairs
+
     # --- commits ----------------------------------------------------------------------------------------------------
 
     def committed(self, before: dict[int, Row], changes: dict[int, Pending]) -> None:
@@ -113,10 +117,10 @@ class Judge:
         """Why polling need not find a row that is there; None if it must."""
         stamped, row = change.stamped, change.row
         assert row is not None
-        if self.shape.kind == "none" or stamped is None:
-            return change.hazard or Hazard.UNTOUCHED
         if not row.viewed and not self.shape.base:
             return Hazard.LEFT_VIEW
+        if self.shape.kind == "none" or stamped is None:
+            return change.hazard or Hazard.UNTOUCHED
         found = (self.shape.timed and self._timely(stamped)) or (self.shape.numbered and self._in_time(stamped))
         return None if found else Hazard.LATE_COMMIT
 
@@ -220,9 +224,11 @@ class Judge:
         student, cohort = pair
         what = f"{student} removed from {cohort} ({cause})"
         read = self._reads[student]
-        if pair in read.truth:
-            raise Wrong(f"{what}, of which the rows that were read said otherwise")
         mine = [row for row in read.rows if row.student == student]
+        # What a row states is believed, also when a broken view hides another one; what is missing is not.
+        shown = {(row.student, row.grp) for row in mine if row.status == "E"}
+        if pair in (read.truth if cause in ABSENCES else shown):
+            raise Wrong(f"{what}, of which the rows that were read said otherwise")
         if cause not in ABSENCES:
             if not any(row.grp != cohort or row.status != "E" for row in mine):
                 raise Wrong(f"{what}, and no row states it")
@@ -269,6 +275,8 @@ class Judge:
         if not self.taking:
             raise Wrong(f"{what}, says polling itself")
         reasons = self._reasons.get(record.student, set())
+        if Hazard.HALF_HIDDEN in self.hazards:
+            return  # a row that was out of sight for a while looks late, and has no stamp that tells
         if not reasons and self.table.jump < 0:
             return  # polling would have come to it: the stamp is behind the cursor because the clock was set back
         self.missed[record.cause] += 1

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from connector.runtime.collation import loose_key
-from connector.source.causes import ABSENCES
+from connector.source.causes import ABSENCES, Cause
 from connector.source.known import Known, Membership
 from connector.source.publisher import Batch
 from connector.source.rowkeys import unpacked
@@ -21,8 +21,10 @@ from schemas.records import (
     CohortState,
     MembershipChanged,
     Presence,
+    SupportingRow,
     Suspects,
 )
+from tests.histories.shapes import SOURCE
 
 _Change = MembershipChanged | CohortChanged
 
@@ -48,6 +50,28 @@ class Ledger:
         self._alerts: dict[str, tuple[str, Mapping[str, str]]] = {}
         self._concluded: dict[tuple[datetime, str, str], None] = {}
         self._seen: set[str] = set()
+
+    def fill(self, rows: Sequence[tuple[str, str, str, int | None]], mark: str, at: datetime) -> None:
+        """As if these had been published: student, cohort, key and stamp of a row. ``mark`` is the settings' fingerprint."""
+        for student, cohort, key, stamp in rows:
+            held = self.held.setdefault(student, {})
+            before = held[cohort].rows if cohort in held else ()
+            own = (SupportingRow(SOURCE, key, stamp),) if key else ()
+            held[cohort] = Membership((SOURCE,), tuple(sorted((*before, *own), key=lambda row: row.row)), SOURCE, mark)
+            if cohort not in self.cohort:
+                self.highest_revision += 1
+                self._loose[loose_key(cohort)] = cohort
+                self.cohort[cohort] = CohortChanged(
+                    cohort=cohort,
+                    name=cohort,
+                    state=CohortState.PRESENT,
+                    first_seen=at,
+                    last_seen=at,
+                    revision=self.highest_revision,
+                    cause=Cause.NEW_COHORT,
+                    source=SOURCE,
+                    fingerprint=mark,
+                )
 
     # --- the publisher ----------------------------------------------------------------------------------------------
 

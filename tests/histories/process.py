@@ -88,11 +88,11 @@ class Process:
     def turn(self) -> None:
         """What ``Worker`` does when nothing but the source concerns it."""
         if self.snapshots.running or self.snapshots.resume():
-            self._taking(True)  # noqa: FBT003
+            self._taking(True)
             try:
                 self.snapshots.step()
             finally:
-                self._taking(False)  # noqa: FBT003
+                self._taking(False)
         for hint in self.hints:
             if hint.wait() <= 0.0:
                 hint.step()

@@ -11,7 +11,7 @@ from connector.runtime.messages import OracleMessage, message
 from connector.source.hints import Group, HintRow, OpenTransaction, OpenTransactions, Position
 from connector.source.hints.zones import NumberColumn, TimeColumn
 from connector.source.mapping import Row as Plain
-from connector.source.mapping import stamp_column
+from connector.source.mapping import number_of, stamp_column
 from schemas.records import DatabaseIdentity
 from tests.histories.acting import Source
 from tests.histories.table import Row
@@ -167,7 +167,8 @@ class Reader:
         if self.loading:
             self._judge.load_read()
         rows = sorted(self._table.viewed(self._table.rows), key=lambda row: row.student)
-        yield []
+        if not self._acting.calm:
+            yield []  # nothing has come yet
         self.struck()
         yield [self._plain(row) for row in rows]
 
@@ -176,6 +177,12 @@ class Reader:
 
     def close(self) -> None:
         return None
+
+    def stamp_of(self, row: Row) -> int | None:
+        """What is published of a row's stamp."""
+        if not self._stamps:
+            return None
+        return number_of(row.number if self._stamps[0][1] else row.stamp)
 
     def _plain(self, row: Row) -> Plain:
         if row.plain is None:

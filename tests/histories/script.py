@@ -64,6 +64,9 @@ class Script:
     skews: tuple[int, ...]
     cache: int
     rows: list[tuple[str, str, str]]
+    """What is there when the history begins: student, cohort, status."""
+    loaded: bool
+    """Whether that was published before the history begins; otherwise the first load is part of it."""
     plans: list[Plan]
     steps: list[Step]
     turns: list[Turn]
@@ -77,6 +80,8 @@ class Script:
 
 _HONEST = ("insert", "insert", "move", "move", "status", "same stamp")
 _HARMS = ("null", "backwards", "untouched", "delete", "leave", "rekey", "unmappable", "reload", "cohort gone")
+_CROWD = 64
+"""In a cohort of their own: more students than twice the least limit of suspects, and a few that other hazards strike."""
 _PAUSES = (1, 2, 4, 8, 8, 8, 8, 9, 12, 20)
 
 
@@ -96,6 +101,7 @@ def write(seed: int) -> Script:
             (STUDENTS[int(random() * 4)], COHORTS[int(random() * 3)], "E" if random() < 0.85 else "X")
             for _ in range(3 + int(random() * 3))
         ],
+        random() < 0.6,
         [],
         [],
         turns,
@@ -110,6 +116,10 @@ def write(seed: int) -> Script:
         script.steps.append(Step(at, random(), "jump"))
         if random() < 0.7:
             _straddle(chance, script, at)
+    if random() < 0.004:
+        script.hazards.add(Hazard.HALF_HIDDEN)
+        script.rows += [(f"c{number}", "W", "E") for number in range(_CROWD)]
+        script.loaded = True
     script.steps.sort()
     _note(script)
     return script
