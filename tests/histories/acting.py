@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
@@ -9,7 +10,7 @@ from typing import TypeVar
 
 from tests.histories.hazards import Hazard
 from tests.histories.judge import Judge
-from tests.histories.script import COHORTS, STUDENTS, Script, Statement
+from tests.histories.script import COHORTS, STUDENTS, Plan, Script, Statement, Step
 from tests.histories.shapes import TICK
 from tests.histories.table import Pending, Row, Stamped, Table, Transaction, stamp_of
 
@@ -28,6 +29,8 @@ class Source:
         self._stamped: dict[tuple[int, int], Stamped] = {}
         self._out: list[Row] = []
         """Rows that a reload took out."""
+        self.turn = 0
+        """Of the poller, by number."""
         self.calm = False
         """Whether calls take no time: everything has happened."""
         self._fill()
@@ -70,6 +73,24 @@ class Source:
             self.pass_until(self.table.now)
         elif chance < 0.65:
             self.pass_until(self.table.now + 1 + int(chance * 1000) % 3)
+
+    def looked(self) -> None:
+        """The poller has looked at the open transactions: now one changes something first, if it is its turn."""
+        slip, table, shape = self.script.slip, self.table, self.table.shape
+        if slip is None or slip.turn > self.turn or table.now - shape.slack <= table.jumped_at <= table.now:
+            return
+        self.script.slip = None
+        number = len(self.script.plans)
+        began = table.now - shape.slack
+        statement = Statement(began, table.now, slip.act, slip.picks, at_row=False)
+        self.script.plans.append(Plan((statement,), table.now + slip.lasts, commits=True, instance=0))
+        ahead = self.script.app_ahead - shape.slack
+        drawn = table.numbers(0, self.script.cache) if shape.numbered else None
+        stamped = Stamped(began, table.now, table.clock_tick() + ahead, table.clock() + TICK * ahead, drawn)
+        found = self._transactions[number] = Transaction(number, 0)
+        self.judge.hazards.add(Hazard.LONG_STATEMENT)
+        self._change(found, statement, stamped)
+        insort(self.script.steps, Step(table.now + slip.lasts, self._random(), "end", number), lo=self._next)
 
     def finish(self) -> None:
         """Everything that is still to happen happens."""

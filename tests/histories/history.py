@@ -21,7 +21,7 @@ from tests.histories.script import Turn, write
 from tests.histories.shapes import HOUR, SECOND, TICK
 from tests.histories.table import Table
 
-_SMALL, _USUAL = (2, 3, 2), (examining.MOST_VALUES, gaps.MOST, watermark.MOST_RANGES)
+_SMALL, _USUAL = (2, 3, 1), (examining.MOST_VALUES, gaps.MOST, watermark.MOST_RANGES)
 _FULL = 40
 """Ticks after which a poll is a full one."""
 
@@ -70,6 +70,7 @@ class History:
         self.ledger = Ledger(self.reader.struck, self._tell, self._check)
         self.ledger.eager = script.small
         self._limits = _SMALL if script.small else _USUAL
+        self._hides = Hazard.HALF_HIDDEN in script.hazards
         self.process: Process | None = None
 
     def run(self) -> None:
@@ -83,8 +84,9 @@ class History:
         try:
             if self.script.loaded:
                 self._load()
-            for turn in self.script.turns:
+            for number, turn in enumerate(self.script.turns):
                 self.acting.pass_until(turn.at)
+                self.acting.turn = number
                 self._turn(turn)
             self._finish()
         finally:
@@ -102,7 +104,7 @@ class History:
         self.ledger.fill(rows, shape.mark, table.clock())
         self.judge.loaded(self.ledger.pairs())
         self.acting.calm = True
-        process = self.process = Process(table, self.reader, self.ledger, self._taking)
+        process = self.process = Process(table, self.reader, self.ledger, self.script.rate, self._taking)
         cursors = tuple(hint.begin() for hint in process.hints)
         slack = TICK * max(shape.slack, 0)
         settled = settled_since(table.clock(), self.reader.open_transactions(), slack)
@@ -135,7 +137,7 @@ class History:
         self.acting.say("poller")
         try:
             if self.process is None:
-                self.process = Process(self.table, self.reader, self.ledger, self._taking)
+                self.process = Process(self.table, self.reader, self.ledger, self.script.rate, self._taking)
             step(self.process)
         except Crash:
             self.process = None
@@ -151,13 +153,18 @@ class History:
         again = 2 * HOUR if self.script.place.season == "autumn" else 0
         self._settle(max(_FULL, self.script.shape.overlap + 2 * SECOND, self.script.shape.slack + 2 * SECOND) + again)
         self._judge_polling()
-        if Hazard.HALF_HIDDEN in self.script.hazards:
+        if not self.judge.owed and not self.ledger.suspects and self.script.spared and not self._hides:
+            return
+        if self._hides:
             self._hide_half()
         assert self.process is not None
         self.process.snapshot()
         self._settle(1)
         if self.ledger.suspects:
-            self._settle(self.script.shape.settle + 1)
+            # A moment too early for the second looks, and then at their very moment; or a little later if our own clock,
+            # which tells when to look whether one is due, is slow.
+            self._settle(self.script.shape.settle - 1)
+            self._settle(1 if self.script.rate >= 1.0 else 2)
         self._judge_end()
 
     def _hide_half(self) -> None:
@@ -218,7 +225,7 @@ class History:
 
     def _check(self, checkpoint: Checkpoint) -> None:
         self.reader.loading = not checkpoint.loaded
-        for cursor in checkpoint.hints:
+        for cursor in checkpoint.hints if self.acting.trace is not None else ():
             ranges = [(found.id or found.high, found.low) for found in cursor.open_ranges]
             self.acting.say(f"  checkpoint {cursor.hint} {(cursor.cursor or '')[:30]} {cursor.safety} {ranges}")
         self.judge.checkpoint(checkpoint, self._limits[2], self._limits[1])

@@ -38,8 +38,12 @@ class _Missing:
     """How much later that read was."""
     by_snapshot: bool
     """Whether a snapshot missed it first."""
+    since: int
+    """When the first of them was made; real time."""
     gone: int = 0
     """How long it had been no longer true at the last of these reads; ticks."""
+    at: int = 0
+    """When that was made."""
 
 
 class Judge:
@@ -175,22 +179,23 @@ class Judge:
     def truth_read(self, students: set[str]) -> None:
         """The poller has read all rows of these students, as they are now."""
         table = self.table
-        truth = table.truth()
-        self._reads.update(dict.fromkeys(students, _Read(table.now, table.viewed(table.rows), truth)))
+        truth, rows = table.truth(), table.viewed(table.rows)
+        unknown = {row.student for row in rows if row.grp is None}
+        self._reads.update(dict.fromkeys(students, _Read(table.now, rows, truth)))
         self._changed_since_scan(students)
         for pair in self._published:
-            if pair[0] not in students:
-                continue
+            if pair[0] not in students or pair[0] in unknown:
+                continue  # of a student with a row that cannot be mapped nothing is known
             if pair in truth:
                 self._missing.pop(pair, None)
                 continue
             found = self._missing.get(pair)
             delay = table.now - self._clock_read_at
             if found is None:
-                found = self._missing[pair] = _Missing(self._clock, delay, self.taking)
+                found = self._missing[pair] = _Missing(self._clock, delay, self.taking, table.now)
             elif self._clock < found.clock:
                 found.clock, found.delay = self._clock, delay
-            found.gone = table.now - self._gone.get(pair, -_EVER)
+            found.gone, found.at = table.now - self._gone.get(pair, -_EVER), table.now
 
     def load_read(self) -> None:
         """The poller has read all rows for a first load, which publishes from these rows themselves."""
@@ -237,7 +242,9 @@ class Judge:
         missing, settle = self._missing.get(pair), self.shape.settle
         if missing is None or self._clock - missing.clock < settle:
             raise Wrong(f"{what} without two looks that are absence_settle apart")
-        if not self.table.jump and missing.gone < settle - missing.delay:
+        # One that had come back unseen and is gone again was missed twice all the same.
+        unbroken = missing.at - missing.gone <= missing.since
+        if unbroken and not self.table.jump and missing.gone < settle - missing.delay:
             raise Wrong(f"{what} within a reload that was shorter than absence_settle")
         if not any(
             row.grp == cohort and row.student == other != student
@@ -275,6 +282,8 @@ class Judge:
         if not self.taking:
             raise Wrong(f"{what}, says polling itself")
         reasons = self._reasons.get(record.student, set())
+        if record.state is Presence.ABSENT and not self.shape.row_key:
+            return  # an older, inactive row states it: its stamp says nothing of the row that has gone
         if Hazard.HALF_HIDDEN in self.hazards:
             return  # a row that was out of sight for a while looks late, and has no stamp that tells
         if not reasons and self.table.jump < 0:

@@ -25,14 +25,14 @@ from tests.histories.table import Table
 class Hands:
     """Our own clock: real time, which nobody sets."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, table: Table, rate: float) -> None:
+        self._table, self._rate = table, rate
 
     def now(self) -> datetime:
         return self._table.place.start + TICK * self._table.now
 
     def monotonic(self) -> float:
-        return self._table.now / 4
+        return self._table.now / 4 * self._rate
 
     def sleep(self, seconds: float) -> None:
         raise AssertionError("nothing here sleeps")
@@ -75,10 +75,12 @@ absences.supporting_rows = Ledger.supporting_rows  # type: ignore[attr-defined, 
 class Process:
     """From a start to a crash or a restart. What it knows comes from the ledger."""
 
-    def __init__(self, table: Table, reader: Reader, ledger: Ledger, taking: Callable[[bool], None]) -> None:
+    def __init__(
+        self, table: Table, reader: Reader, ledger: Ledger, rate: float, taking: Callable[[bool], None]
+    ) -> None:
         """``taking`` is told when a step of a snapshot begins and ends."""
         shape, state = table.shape, cast("Any", ledger)
-        self.feed = Feed(SOURCE, shape.settings, shape.mark, reader, state, state, Hands(table), _SILENT, _SILENT)
+        self.feed = Feed(SOURCE, shape.settings, shape.mark, reader, state, state, Hands(table, rate), _SILENT, _SILENT)
         self.hints = [Hint(self.feed, name, hint) for name, hint in followed(shape.settings.hints).items()]
         self.follow_ups = FollowingUp(self.feed)
         self.second_look = SecondLook(self.feed)

@@ -74,7 +74,8 @@ class Reader:
             if stamp is not None and stamp >= low and (high is None or stamp <= high):  # type: ignore[operator]  # times
                 at = (row.student, stamp)
                 found[at] = found.get(at, 0) + 1
-        self._acting.say(f"  {hint} from {low.time()}: {[(s, t.time().isoformat()) for s, t in found]}")
+        if self._acting.trace is not None:
+            self._acting.say(f"  {hint} from {low.time()}: {[(s, t.time().isoformat()) for s, t in found]}")
         return [HintRow(student, stamp, count) for (student, stamp), count in found.items()]
 
     def numbered(self, hint: str, ranges: Sequence[tuple[int, int | None]]) -> list[HintRow]:
@@ -87,7 +88,8 @@ class Reader:
         for at in rows:
             if any(low <= at[1] and (high is None or at[1] <= high) for low, high in ranges):
                 found[at] = found.get(at, 0) + 1
-        self._acting.say(f"  {hint} in {ranges}: {list(found)}")
+        if self._acting.trace is not None:
+            self._acting.say(f"  {hint} in {ranges}: {list(found)}")
         return [HintRow(student, number, count) for (student, number), count in found.items()]
 
     def highest(self, hint: str) -> int | None:
@@ -105,7 +107,8 @@ class Reader:
             subject = (row.grp,) if self._shape.kind == "scan by cohort" else row.student
             said = f"{row.key} {row.student} {row.grp} {row.status}"
             groups.setdefault(subject, []).append(crc32(said.encode()))
-        self._acting.say(f"  {hint}: {[(subject, len(hashes)) for subject, hashes in groups.items()]}")
+        if self._acting.trace is not None:
+            self._acting.say(f"  {hint}: {[(subject, len(hashes)) for subject, hashes in groups.items()]}")
         return [Group(subject, len(hashes), sum(hashes)) for subject, hashes in groups.items()]
 
     def _watched(self) -> list[Row]:
@@ -131,6 +134,7 @@ class Reader:
         self.struck()
         kind = self._shape.kind
         if kind in ("hidden", "standby", "sequence"):
+            self._acting.looked()
             return OpenTransactions(visible=False)
         everywhere = kind != "own instance"
         found = [
@@ -138,6 +142,7 @@ class Reader:
             for open_ in self._table.open
             if open_.started is not None and (everywhere or open_.instance == 0)
         ]
+        self._acting.looked()
         return OpenTransactions(visible=True, open=tuple(found), everywhere=everywhere)
 
     def against_proof(self, hint: str) -> tuple[str, ...]:
@@ -146,7 +151,8 @@ class Reader:
     def truth(self, values: Sequence[str]) -> list[Plain]:
         self.struck()
         self._judge.truth_read(set(values))
-        self._acting.say(f"  truth of {', '.join(values)}")
+        if self._acting.trace is not None:
+            self._acting.say(f"  truth of {', '.join(values)}")
         return [self._plain(row) for row in self._table.viewed(self._table.rows) if row.student in values]
 
     def watched(self, values: Sequence[str]) -> list[Plain] | None:

@@ -35,6 +35,18 @@ class Plan(NamedTuple):
     instance: int
 
 
+class Slip(NamedTuple):
+    """A transaction whose first change comes just after a poll has looked at the open ones, at the very moment that the
+    clock showed; its statement began a whole slack earlier.
+    """
+
+    turn: int
+    act: str
+    picks: tuple[float, float, float]
+    lasts: int
+    """Ticks until it commits."""
+
+
 class Step(NamedTuple):
     """Something that happens in the source."""
 
@@ -75,6 +87,11 @@ class Script:
     """How far an application's clock is ahead of the database's, in ticks."""
     small: bool
     """Whether portions, ranges and gaps are limited to a few, so that limits are met."""
+    slip: Slip | None
+    rate: float
+    """How fast our own clock goes, compared with the database's."""
+    spared: bool
+    """Whether the last snapshot is left out if nothing is left to be found."""
     hazards: set[Hazard] = field(default_factory=set)
 
 
@@ -108,15 +125,23 @@ def write(seed: int) -> Script:
         0,
         int(random() * 13) - 6 if shape.kind == "application" else 0,
         random() < 0.3,
+        _slip(chance, turns) if shape.timed and random() < 0.4 else None,
+        1.0 + (int(random() * 3) - 1) * 1e-4,
+        random() < 0.6,
     )
     _transactions(chance, script)
     if random() < 0.12 and shape.kind != "proved, due":
+        script.rate = 1.0  # it is what tells how far the other was set back
         script.jump = (1 if random() < 0.4 else -1) * min(int(random() * shape.tolerance) + 1, shape.tolerance)
         at = _near(chance, turns)
         script.steps.append(Step(at, random(), "jump"))
         if random() < 0.7:
             _straddle(chance, script, at)
-    if random() < 0.004:
+    if script.slip is not None and script.small and random() < 0.5:
+        # One that is open all the while, so that there are more than the ranges of a checkpoint.
+        early = _statement(chance, shape, turns[0].at - int(random() * 4), "insert")
+        _append(chance, script, Plan((early,), turns[-1].at + int(random() * 9), commits=True, instance=0))
+    if random() < 0.002:
         script.hazards.add(Hazard.HALF_HIDDEN)
         script.rows += [(f"c{number}", "W", "E") for number in range(_CROWD)]
         script.loaded = True
@@ -135,8 +160,8 @@ def _skews(chance: Random, shape: Shape) -> tuple[int, ...]:
 def _turns(chance: Random, shape: Shape, place: Place) -> list[Turn]:
     random = chance.random
     at, turns = 0, []
-    count = 4 + int(random() * 4)
-    snapshot = int(random() * count * 2)
+    count = 3 + int(random() * 4)
+    snapshot = int(random() * count * 3)
     long = int(random() * count * 2)
     for number in range(count):
         at += _PAUSES[int(random() * len(_PAUSES))]
@@ -164,6 +189,13 @@ def _near(chance: Random, turns: list[Turn]) -> int:
     return at if chance.random() < 0.6 else at + int(chance.random() * 7) - 3
 
 
+def _slip(chance: Random, turns: list[Turn]) -> Slip:
+    random = chance.random
+    picks = (random(), random(), random())
+    lasts = (1, 4, 9, 16, 24, 60)[int(random() * 6)]
+    return Slip(int(random() * len(turns)), _HONEST[int(random() * 5)], picks, lasts)
+
+
 def _transactions(chance: Random, script: Script) -> None:
     random = chance.random
     harm = _HARMS[int(random() * len(_HARMS))]
@@ -179,6 +211,11 @@ def _transactions(chance: Random, script: Script) -> None:
             more = changes + int(random() * 12)
             statements.append(_statement(chance, script.shape, more, _HONEST[int(random() * 5)]))
         _add(chance, script, statements, commits=random() < 0.93)
+        if act == "unmappable" and random() < 0.6:
+            # The same row again, later: now it can be mapped, and may name another cohort.
+            again = changes + int(random() * script.shape.settle * 1.5)
+            mended = _statement(chance, script.shape, again, act)._replace(picks=statements[0].picks)
+            _add(chance, script, [mended], commits=True)
 
 
 def _statement(chance: Random, shape: Shape, changes: int, act: str) -> Statement:

@@ -33,8 +33,8 @@ KINDS = {
     "standby": 3,
     # no timestamps
     "sequence": 10,
-    "scan": 5,
-    "scan by cohort": 4,
+    "scan": 3,
+    "scan by cohort": 3,
     "none": 2,
 }
 """Kinds of sources, and of how many in a hundred histories or so."""
@@ -56,7 +56,14 @@ _STARTS = (
     ("Europe/Paris", datetime(2026, 3, 29, 0, 59, 50, tzinfo=UTC), "spring"),
     ("Australia/Lord_Howe", datetime(2026, 4, 4, 14, 59, 52, tzinfo=UTC), "autumn"),
 )
-_COLUMNS = ((Grain.ZONED, 6), (Grain.TIMESTAMP, 6), (Grain.TIMESTAMP, 3), (Grain.TIMESTAMP, 0), (Grain.DATE, 0))
+_COLUMNS = (
+    (Grain.ZONED, 6),
+    (Grain.ZONED, 3),
+    (Grain.TIMESTAMP, 6),
+    (Grain.TIMESTAMP, 3),
+    (Grain.TIMESTAMP, 0),
+    (Grain.DATE, 0),
+)
 
 
 @dataclass(frozen=True, slots=True)
