@@ -29,6 +29,8 @@ class Source:
         self._stamped: dict[tuple[int, int], Stamped] = {}
         self._out: list[Row] = []
         """Rows that a reload took out."""
+        self._highest = 0
+        """Of the numbers drawn."""
         self.turn = 0
         """Of the poller, by number."""
         self.calm = False
@@ -122,6 +124,9 @@ class Source:
     def _stamp(self, instance: int, statement: Statement) -> Stamped:
         table, now = self.table, self.table.now
         number = table.numbers(instance, self.script.cache) if table.shape.numbered else None
+        if number is not None and number < self._highest:
+            self.judge.hazards.add(Hazard.IDLE_CACHE)
+        self._highest = max(self._highest, number or 0)
         ahead = self.script.app_ahead
         return Stamped(
             now, statement.changes, table.clock_tick(instance) + ahead, table.clock(instance) + TICK * ahead, number

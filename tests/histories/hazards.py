@@ -42,8 +42,6 @@ class Hazard(StrEnum):
 
 REASONS = {
     Hazard.LATE_COMMIT: Cause.LATE_COMMIT,
-    Hazard.OVER_SLACK: Cause.LATE_COMMIT,
-    Hazard.IDLE_CACHE: Cause.LATE_COMMIT,
     Hazard.NULL_CURSOR: Cause.NULL_CURSOR,
     Hazard.BACKWARDS: Cause.CURSOR_BACKWARDS,
     Hazard.UNTOUCHED: Cause.UNTOUCHED_CURSOR,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import ceil
 
 from connector.runtime.errors import OperationalError
 from connector.source import examining
@@ -15,7 +16,7 @@ from tests.histories.acting import Source
 from tests.histories.hazards import Hazard
 from tests.histories.judge import Judge, Wrong
 from tests.histories.ledger import Ledger
-from tests.histories.process import Process
+from tests.histories.process import Books, Process, Running, use_ledger
 from tests.histories.reader import Crash, Reader
 from tests.histories.script import Turn, write
 from tests.histories.shapes import HOUR, SECOND, TICK
@@ -41,8 +42,12 @@ class Outcome:
 
 
 def live(seed: int, *, trace: bool = False) -> Outcome:
-    """Live through a history, and say what came of it."""
-    history = History(seed, [] if trace else None)
+    """Live through the history of a seed, and say what came of it."""
+    return outcome_of(History(seed, [] if trace else None))
+
+
+def outcome_of(history: History) -> Outcome:
+    """Live through it."""
     wrong = None
     try:
         history.run()
@@ -67,11 +72,25 @@ class History:
             trace += _heading(self)
         self.acting = Source(script, self.table, self.judge, seed, trace)
         self.reader = Reader(self.acting)
-        self.ledger = Ledger(self.reader.struck, self._tell, self._check)
-        self.ledger.eager = script.small
+        self.late = 1 if script.rate >= 1.0 else 2
+        """Ticks after which a second look comes at the latest: our own clock, which tells when to ask whether one is due,
+        may be slow.
+        """
+        self.books = self._opened()
         self._limits = _SMALL if script.small else _USUAL
         self._hides = Hazard.HALF_HIDDEN in script.hazards
-        self.process: Process | None = None
+        self.process: Running | None = None
+
+    def _opened(self) -> Books:
+        """An empty state."""
+        use_ledger()
+        self._ledger = Ledger(self.reader.struck, self._tell, self._check)
+        self._ledger.eager = self.script.small
+        return self._ledger
+
+    def _started(self) -> Running:
+        """A process that knows what is published."""
+        return Process(self.table, self.reader, self._ledger, self.script.rate, self._taking)
 
     def run(self) -> None:
         """All of it.
@@ -101,10 +120,10 @@ class History:
             for row in supporting
             if row.grp is not None
         ]
-        self.ledger.fill(rows, shape.mark, table.clock())
-        self.judge.loaded(self.ledger.pairs())
+        self._ledger.fill(rows, shape.mark, table.clock())
+        self.judge.loaded(self._ledger.pairs())
         self.acting.calm = True
-        process = self.process = Process(table, self.reader, self.ledger, self.script.rate, self._taking)
+        process = self.process = Process(table, self.reader, self._ledger, self.script.rate, self._taking)
         cursors = tuple(hint.begin() for hint in process.hints)
         slack = TICK * max(shape.slack, 0)
         settled = settled_since(table.clock(), self.reader.open_transactions(), slack)
@@ -133,11 +152,11 @@ class History:
                 self._attempt(lambda process: process.snapshot())
         self._attempt(lambda process: process.turn())
 
-    def _attempt(self, step: Callable[[Process], None]) -> None:
+    def _attempt(self, step: Callable[[Running], None]) -> None:
         self.acting.say("poller")
         try:
             if self.process is None:
-                self.process = Process(self.table, self.reader, self.ledger, self.script.rate, self._taking)
+                self.process = self._started()
             step(self.process)
         except Crash:
             self.process = None
@@ -153,18 +172,17 @@ class History:
         again = 2 * HOUR if self.script.place.season == "autumn" else 0
         self._settle(max(_FULL, self.script.shape.overlap + 2 * SECOND, self.script.shape.slack + 2 * SECOND) + again)
         self._judge_polling()
-        if not self.judge.owed and not self.ledger.suspects and self.script.spared and not self._hides:
+        if not self.judge.owed and not self.books.suspects and self.script.spared and not self._hides:
             return
         if self._hides:
             self._hide_half()
         assert self.process is not None
         self.process.snapshot()
         self._settle(1)
-        if self.ledger.suspects:
-            # A moment too early for the second looks, and then at their very moment; or a little later if our own clock,
-            # which tells when to look whether one is due, is slow.
+        if self.books.suspects:
+            # A moment too early for the second looks, and then at their very moment.
             self._settle(self.script.shape.settle - 1)
-            self._settle(1 if self.script.rate >= 1.0 else 2)
+            self._settle(self.late)
         self._judge_end()
 
     def _hide_half(self) -> None:
@@ -183,13 +201,13 @@ class History:
             self._attempt(lambda process: process.turn())
             process = self.process
             assert process is not None
-            if process.quiet and all(hint.wait() > 0 for hint in process.hints) and not process.follow_ups.waiting:
+            if process.resting:
                 return
-            self.table.now += process.snapshots.wait() > 0  # nobody waits within a turn
+            self.table.now += ceil(process.pause * SECOND)
         raise Wrong("the poller does not come to rest")
 
     def _judge_polling(self) -> None:
-        truth, told = self.table.truth(), self.ledger.pairs()
+        truth, told = self.table.truth(), self.books.pairs()
         unknown = self._unknown()
         for student, cohort in truth - told:
             if student not in self.judge.owed:
@@ -197,19 +215,19 @@ class History:
         for student, cohort in told - truth:
             if student in self.judge.owed or student in unknown:
                 continue
-            if self.ledger.cohort[cohort].state is CohortState.VANISHED:
+            if self.books.cohort[cohort].state is CohortState.VANISHED:
                 continue
-            suspects = self.ledger.suspects.get(student)
+            suspects = self.books.suspects.get(student)
             if suspects is None or all(suspect.cohort != cohort for suspect in suspects.missing):
                 raise Wrong(f"MISSED by polling: {student} no longer in {cohort}")
 
     def _judge_end(self) -> None:
-        truth, told = self.table.truth(), self.ledger.pairs()
+        truth, told = self.table.truth(), self.books.pairs()
         unknown = self._unknown()
         for student, cohort in sorted(truth - told):
             raise Wrong(f"NEVER found: {student} in {cohort}")
         for student, cohort in sorted(told - truth):
-            gone = self.ledger.cohort[cohort].state is CohortState.VANISHED
+            gone = self.books.cohort[cohort].state is CohortState.VANISHED
             if student not in unknown and not gone:
                 raise Wrong(f"NEVER found: {student} no longer in {cohort}")
 

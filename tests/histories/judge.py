@@ -210,6 +210,7 @@ class Judge:
                 if row.student in students:
                     self.owed.setdefault(row.student, set()).add(Hazard.AS_BEFORE)
                     self._again.add(row.student)
+                    self.hazards.add(Hazard.AS_BEFORE)
 
     # --- publications -----------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from connector.source import absences, snapshotting
 from connector.source.agreement import Doubt
@@ -16,6 +16,7 @@ from connector.source.hint_settings import followed
 from connector.source.mapping import Row, RowMapping
 from connector.source.polling import Hint
 from connector.source.snapshotting import SNAPSHOT, Snapshots
+from schemas.records import CohortChanged, Suspects
 from tests.histories.ledger import Ledger
 from tests.histories.reader import Reader
 from tests.histories.shapes import SOURCE, TICK
@@ -54,7 +55,7 @@ class Silent:
         return None
 
 
-_SILENT = cast("Any", Silent())
+SILENT = cast("Any", Silent())
 
 
 class AllInDoubt:
@@ -67,9 +68,43 @@ class AllInDoubt:
         return Doubt({str(row[self._mapping.student_column]) for row in rows}, rows)
 
 
-# What reaches into the tables of the state finds its counterpart in the ledger.
-snapshotting.Agreement = AllInDoubt  # type: ignore[attr-defined, assignment]
-absences.supporting_rows = Ledger.supporting_rows  # type: ignore[attr-defined, assignment]
+def use_ledger() -> None:
+    """What reaches into the tables of the state finds its counterpart in the ledger. For the life of this process."""
+    snapshotting.Agreement = AllInDoubt  # type: ignore[attr-defined, assignment]
+    absences.supporting_rows = Ledger.supporting_rows  # type: ignore[attr-defined, assignment]
+
+
+class Books(Protocol):
+    """What is published, as far as it is asserted."""
+
+    suspects: dict[str, Suspects]
+    cohort: dict[str, CohortChanged]
+
+    def pairs(self) -> set[tuple[str, str]]:
+        """The memberships that the topic says are present."""
+        ...
+
+
+class Running(Protocol):
+    """A process of the connector."""
+
+    def turn(self) -> None:
+        """Do what is due."""
+        ...
+
+    def snapshot(self) -> None:
+        """Somebody asks for a snapshot; it is taken in the next turns."""
+        ...
+
+    @property
+    def resting(self) -> bool:
+        """Whether there is nothing to do for now."""
+        ...
+
+    @property
+    def pause(self) -> float:
+        """Seconds until something is to be done."""
+        ...
 
 
 class Process:
@@ -80,7 +115,7 @@ class Process:
     ) -> None:
         """``taking`` is told when a step of a snapshot begins and ends."""
         shape, state = table.shape, cast("Any", ledger)
-        self.feed = Feed(SOURCE, shape.settings, shape.mark, reader, state, state, Hands(table, rate), _SILENT, _SILENT)
+        self.feed = Feed(SOURCE, shape.settings, shape.mark, reader, state, state, Hands(table, rate), SILENT, SILENT)
         self.hints = [Hint(self.feed, name, hint) for name, hint in followed(shape.settings.hints).items()]
         self.follow_ups = FollowingUp(self.feed)
         self.second_look = SecondLook(self.feed)
@@ -109,5 +144,13 @@ class Process:
             self.snapshots.begin(SNAPSHOT, "asked")
 
     @property
-    def quiet(self) -> bool:
-        return self.feed.checkpoint.loaded and not self.snapshots.running and all(hint.caught_up for hint in self.hints)
+    def resting(self) -> bool:
+        """Whether there is nothing to do for now."""
+        if not self.feed.checkpoint.loaded or self.snapshots.running or self.follow_ups.waiting:
+            return False
+        return all(hint.caught_up and hint.wait() > 0.0 for hint in self.hints)
+
+    @property
+    def pause(self) -> float:
+        """Seconds until something is to be done."""
+        return self.snapshots.wait()

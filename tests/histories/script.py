@@ -160,7 +160,7 @@ def _skews(chance: Random, shape: Shape) -> tuple[int, ...]:
 def _turns(chance: Random, shape: Shape, place: Place) -> list[Turn]:
     random = chance.random
     at, turns = 0, []
-    count = 3 + int(random() * 4)
+    count = 3 + int(random() * 3)
     snapshot = int(random() * count * 3)
     long = int(random() * count * 2)
     for number in range(count):
@@ -302,5 +302,8 @@ def _note(script: Script) -> None:
         if plan.ends - plan.statements[0].changes >= HOUR:
             found.add(Hazard.HOURS_OPEN)
         for statement in plan.statements:
-            if shape.slack and statement.changes - statement.began == shape.slack:
+            before = statement.changes - statement.began
+            if shape.slack and before == shape.slack:
                 found.add(Hazard.LONG_STATEMENT)
+            if before > shape.slack:
+                found.add(Hazard.OVER_SLACK)

@@ -147,6 +147,7 @@ def _shape(kind: str, number: int, row_key: bool) -> Shape:  # noqa: FBT001 - a 
             "dsn": "db/x",
             "user": "u",
             "password": "p",
+            "snapshot_at": [],
             "clock_tolerance": f"{tolerance}s",
             "absence_settle": f"{settle}s",
             "membership": membership,
