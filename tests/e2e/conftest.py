@@ -1,4 +1,4 @@
-"""A small university with the product at work, shared by all tests that need one."""
+"""A small university with the product at work, one for each file of tests: what one file breaks is no matter to the next."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ cursor = "MAJ"
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The product, loaded, with a second source whose rows may be anything."""
     directory = tmp_path_factory.mktemp("pipe")
