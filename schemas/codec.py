@@ -21,9 +21,8 @@ import fastavro
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas import records
-from schemas.mapping import from_plain
+from schemas.mapping import from_plain, to_plain
 from schemas.records import Record
-from schemas.writing import Write, writer
 
 _SINGLE_OBJECT = b"\xc3\x01"
 _CONFLUENT = b"\x00"
@@ -77,14 +76,9 @@ def schema_fingerprint(schema: Any) -> bytes:
 
 
 def _body(record: Record) -> bytes:
-    pieces: list[bytes] = []
-    _writer(type(record).__name__)(record, pieces.append)
-    return b"".join(pieces)
-
-
-@cache
-def _writer(name: str) -> Write:
-    return writer(definition(name))
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, _parsed(type(record).__name__), to_plain(record))
+    return buffer.getvalue()
 
 
 def _read(body: memoryview | bytes, writer: Any) -> Record:

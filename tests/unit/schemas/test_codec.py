@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +24,6 @@ from schemas.codec import (
 )
 from schemas.mapping import to_plain
 from schemas.records import MembershipChanged, Presence
-from schemas.writing import writer
 
 WHEN = datetime(2026, 11, 23, 8, 30, 1, 250_000, UTC)
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
@@ -47,39 +45,6 @@ def test_what_is_encoded_is_decoded(record: Any) -> None:
     """Every record of every type survives both forms."""
     for codec in both():
         assert record == codec.decode(codec.encode("topic", record))
-
-
-@settings(deadline=None)  # a loaded machine is no fault
-@given(record=anything)
-def test_our_bytes_are_those_of_an_avro_library(record: Any) -> None:
-    """Whoever reads the topics with another one reads the same."""
-    name = type(record).__name__
-    theirs = io.BytesIO()
-    fastavro.schemaless_writer(theirs, fastavro.parse_schema(definition(name)), to_plain(record))
-
-    ours = SingleObjectCodec().encode("topic", record)[10:]
-
-    assert theirs.getvalue() == ours
-
-
-@pytest.mark.parametrize("schema", [["string", "null"], ["null", "string", "long"], "double", {"type": "fixed"}])
-def test_a_schema_that_no_record_has_is_refused(schema: Any) -> None:
-    """Nothing is ever written by guessing."""
-    with pytest.raises(ValueError, match="no writer"):
-        writer(schema)
-
-
-@pytest.mark.parametrize("number", [0, -1, 63, 64, -64, -65, 8191, 2**31, -(2**31), 2**63 - 1, -(2**63)])
-def test_numbers_of_all_sizes_are_those_of_an_avro_library(number: int) -> None:
-    """Up to 64 bits; one more is refused."""
-    theirs, ours = io.BytesIO(), io.BytesIO()
-    fastavro.schemaless_writer(theirs, "long", number)
-
-    writer("long")(number, ours.write)
-
-    assert theirs.getvalue() == ours.getvalue()
-    with pytest.raises(OverflowError):
-        writer("long")(2**63, ours.write)
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
