@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import oracledb
+
 from connector.source.hints.watermark import parse
 from connector.source.service import Connector
 from tests.integration.connector_world import Database, World, settings_for, settle, turn
+from tests.standins.oracle import OracleStandin
 
 SOURCE = "apogee"
 PROVED = [{"cursor": "UPDATED_AT", "stamped_by": "database", "slack": "1s", "interval": "50ms"}]
@@ -24,6 +27,16 @@ def students(first: int, last: int) -> list[tuple[int, str, str]]:
 
 def names(first: int, last: int) -> set[str]:
     return {student for _, student, _ in students(first, last)}
+
+
+def database_to_cut(standin: OracleStandin) -> Iterator[Database]:
+    """For a fixture: a database whose own connection the test may cut."""
+    made = Database(standin)
+    yield made
+    try:
+        made.connection.close()
+    except oracledb.Error:
+        assert not made.connection.is_healthy()  # the test has cut it
 
 
 @contextmanager

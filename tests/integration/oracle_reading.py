@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,8 +16,6 @@ from connector.source.oracle.reader import OracleSource
 from connector.source.settings import SourceSettings
 
 HINT = "timestamp1"
-WAITING = 60.0
-"""Seconds after which something that must happen has not."""
 
 
 @contextmanager
@@ -35,15 +33,6 @@ def fault_of(kind: type[OperationalError], call: Any, *arguments: Any) -> str:
     with pytest.raises(kind) as caught:
         call(*arguments)
     return str(caught.value.message)
-
-
-def wait_for(condition: Callable[[], Any]) -> None:
-    """Look again and again, until it holds."""
-    pause, left = threading.Event(), WAITING
-    while not condition():
-        assert left > 0, "did not happen in time"
-        pause.wait(0.01)
-        left -= 0.01
 
 
 def all_of(batches: Iterator[list[Row]]) -> list[Row]:

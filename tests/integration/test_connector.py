@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.errors import TopicFault
 from connector.runtime.kafka.group import CONNECTOR_GROUP
 from connector.runtime.kafka.producer import TransactionalProducer
@@ -15,20 +11,6 @@ from connector.runtime.kafka.settings import KafkaSettings
 from connector.runtime.telemetry import TraceContext
 from schemas.records import CohortChanged, MembershipChanged
 from tests.integration.connector_world import Database, World, settings_for, settle, turn
-from tests.standins.oracle import OracleStandin
-
-
-@pytest.fixture
-def database() -> Iterator[Database]:
-    with OracleStandin() as standin:
-        made = Database(standin)
-        yield made
-        made.connection.close()
-
-
-@pytest.fixture
-def world(connection: Connection, tmp_path: Path) -> World:
-    return World(connection, tmp_path)
 
 
 def test_a_committed_row_becomes_a_membership(world: World, database: Database) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-import oracledb
 import pytest
 
-from connector.runtime.kafka.connection import Connection
 from tests.integration.connector_world import Database, World, turn
 from tests.integration.failing_world import (
     PROVED,
     SOURCE,
     assert_nothing_skipped,
     at_work,
+    database_to_cut,
     names,
     problem,
     skip_to_recovery,
@@ -29,19 +27,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 @pytest.fixture
-def database() -> Iterator[Database]:
-    with OracleStandin() as standin:
-        made = Database(standin)
-        yield made
-        try:
-            made.connection.close()
-        except oracledb.Error:
-            assert not made.connection.is_healthy()  # the test has cut it
-
-
-@pytest.fixture
-def world(connection: Connection, tmp_path: Path) -> World:
-    return World(connection, tmp_path)
+def database(standin: OracleStandin) -> Iterator[Database]:
+    yield from database_to_cut(standin)
 
 
 def alter(database: Database, *statements: str) -> None:

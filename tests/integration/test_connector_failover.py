@@ -7,14 +7,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 
-import oracledb
 import pytest
 
 from connector.runtime.clock import SystemClock
 from connector.runtime.errors import Unavailable
-from connector.runtime.kafka.connection import Connection
 from connector.source.oracle.reader import OracleSource
 from connector.source.service import Connector
 from connector.source.settings import SourceSettings
@@ -23,6 +20,7 @@ from tests.integration.failing_world import (
     HINT,
     SOURCE,
     at_work,
+    database_to_cut,
     names,
     problem,
     skip_to_recovery,
@@ -38,19 +36,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 @pytest.fixture
-def database() -> Iterator[Database]:
-    with OracleStandin() as standin:
-        made = Database(standin)
-        yield made
-        try:
-            made.connection.close()
-        except oracledb.Error:
-            assert not made.connection.is_healthy()  # the test has cut it
-
-
-@pytest.fixture
-def world(connection: Connection, tmp_path: Path) -> World:
-    return World(connection, tmp_path)
+def database(standin: OracleStandin) -> Iterator[Database]:
+    yield from database_to_cut(standin)
 
 
 def fail_over(database: Database, refusals: int, **identity: str) -> None:

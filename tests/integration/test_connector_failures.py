@@ -11,7 +11,6 @@ from typing import Any
 import oracledb
 import pytest
 
-from connector.runtime.kafka.connection import Connection
 from connector.runtime.telemetry import Count
 from schemas.records import AlertState
 from tests.integration.connector_world import Database, World, settings_for, settle, turn
@@ -22,6 +21,7 @@ from tests.integration.failing_world import (
     TRUTH,
     assert_nothing_skipped,
     at_work,
+    database_to_cut,
     names,
     problem,
     skip_to_recovery,
@@ -37,19 +37,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 @pytest.fixture
-def database() -> Iterator[Database]:
-    with OracleStandin() as standin:
-        made = Database(standin)
-        yield made
-        try:
-            made.connection.close()
-        except oracledb.Error:
-            assert not made.connection.is_healthy()  # the test has cut it
-
-
-@pytest.fixture
-def world(connection: Connection, tmp_path: Path) -> World:
-    return World(connection, tmp_path)
+def database(standin: OracleStandin) -> Iterator[Database]:
+    yield from database_to_cut(standin)
 
 
 def test_a_listener_that_is_down_at_the_start(world: World, database: Database) -> None:

@@ -22,19 +22,6 @@ from tests.integration.oracle_reading import HINT, all_of, fault_of, reading
 from tests.standins.oracle import Fault, OracleStandin
 
 
-@pytest.fixture
-def standin() -> Iterator[OracleStandin]:
-    with OracleStandin() as running:
-        yield running
-
-
-@pytest.fixture
-def database(standin: OracleStandin) -> Iterator[Database]:
-    made = Database(standin)
-    yield made
-    made.connection.close()
-
-
 @pytest.mark.parametrize(
     "kind", ["date", "timestamp(6)", "timestamp(6) with time zone", "timestamp(6) with local time zone"]
 )

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,19 +20,6 @@ from tests.standins.oracle import OracleStandin
 
 TEN = datetime(2026, 7, 1, 10, 0, 0)
 SECOND, MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
-
-
-@pytest.fixture
-def standin() -> Iterator[OracleStandin]:
-    with OracleStandin() as running:
-        yield running
-
-
-@pytest.fixture
-def database(standin: OracleStandin) -> Iterator[Database]:
-    made = Database(standin)
-    yield made
-    made.connection.close()
 
 
 def source(database: Database, **hint: Any) -> AbstractContextManager[OracleSource]:

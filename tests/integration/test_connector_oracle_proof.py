@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,19 +19,6 @@ from tests.standins.oracle import Fault, OracleStandin
 NIGHT = datetime(2026, 10, 25, 0, 50, tzinfo=UTC)
 """02:50 in Paris, ten minutes before clocks are set back."""
 BY_DATABASE: Any = [{"name": "h", "cursor": "updated_at", "stamped_by": "database"}]
-
-
-@pytest.fixture
-def standin() -> Iterator[OracleStandin]:
-    with OracleStandin() as running:
-        yield running
-
-
-@pytest.fixture
-def database(standin: OracleStandin) -> Iterator[Database]:
-    made = Database(standin)
-    yield made
-    made.connection.close()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -16,27 +15,15 @@ from connector.runtime.clock import SystemClock
 from connector.runtime.errors import Halted, OperationalError, Unavailable
 from connector.source.mapping import stamp_column
 from connector.source.oracle.check import check_source
+from tests.demo.waiting import wait_until
 from tests.integration.connector_world import Database, settings_for
-from tests.integration.oracle_reading import all_of, reading, wait_for
+from tests.integration.oracle_reading import all_of, reading
 from tests.standins.oracle import Fault, OracleStandin
 
 TEN = datetime(2026, 7, 1, 10, 0, 0)
 SNAPSHOT = "NLSSORT"
 # The driver leaves the sockets of cut sessions and refused log-ons to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture
-def standin() -> Iterator[OracleStandin]:
-    with OracleStandin() as running:
-        yield running
-
-
-@pytest.fixture
-def database(standin: OracleStandin) -> Iterator[Database]:
-    made = Database(standin)
-    yield made
-    made.connection.close()
 
 
 def snapshot_threads() -> list[threading.Thread]:
@@ -53,13 +40,13 @@ def test_a_snapshot_does_not_wait_for_the_database(standin: OracleStandin, datab
     with reading(settings_for(database.dsn)) as source:
         batches = source.snapshot()
         assert [] == next(batches)
-        wait_for(lambda: standin.activity.executions("READ ONLY"))
+        wait_until(lambda: standin.activity.executions("READ ONLY"), "the snapshot's transaction")
         assert [] == next(batches)
         assert 1 == len(source.truth(["s"]))
         assert 1 == len(snapshot_threads())
         batches.close()  # type: ignore[attr-defined]
-        wait_for(lambda: not snapshot_threads())
-        wait_for(lambda: 2 == len(standin.sessions))
+        wait_until(lambda: not snapshot_threads(), "the end of its thread")
+        wait_until(lambda: 2 == len(standin.sessions), "the end of its session")
         assert 1 == len(source.truth(["s"]))
 
 
@@ -69,8 +56,8 @@ def test_closing_the_source_ends_its_snapshot(standin: OracleStandin, database: 
     with reading(settings_for(database.dsn)) as source:
         batches = source.snapshot()
         assert [] == next(batches)
-        wait_for(lambda: standin.activity.executions("READ ONLY"))
-    wait_for(lambda: not snapshot_threads())
+        wait_until(lambda: standin.activity.executions("READ ONLY"), "the snapshot's transaction")
+    wait_until(lambda: not snapshot_threads(), "the end of its thread")
 
 
 def test_a_snapshot_can_be_dropped_half_way(standin: OracleStandin, database: Database) -> None:
@@ -78,9 +65,9 @@ def test_a_snapshot_can_be_dropped_half_way(standin: OracleStandin, database: Da
     database.enrol(*((n, f"s{n:04}", "G") for n in range(2000)))
     with reading(settings_for(database.dsn, fetch_rows=10)) as source:
         batches = source.snapshot()
-        wait_for(lambda: next(batches))
+        wait_until(lambda: next(batches), "the first rows")
         batches.close()  # type: ignore[attr-defined]
-        wait_for(lambda: not snapshot_threads())
+        wait_until(lambda: not snapshot_threads(), "the end of its thread")
 
         assert 2000 == len(all_of(source.snapshot()))
 

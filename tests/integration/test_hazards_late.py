@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from connector.runtime.kafka.connection import Connection
 from connector.runtime.telemetry import Count
 from schemas.records import AlertState
 from tests.integration.connector_world import World
 from tests.integration.hazard_world import OVERLAP, SLACK, SOURCE, Campus, banner, change, register, trial
-from tests.standins.oracle import OracleStandin
 
 COHORT = "202610.20001"
 HOURS = timedelta(hours=3)
@@ -24,19 +18,6 @@ grant create session to poller;
 grant select on app.sfrstcr to poller;
 """
 UNSEEN: dict[str, Any] = {"user": "poller", "password": "poller"}
-
-
-@pytest.fixture
-def campus() -> Iterator[Campus]:
-    with OracleStandin() as standin:
-        made = Campus(standin)
-        yield made
-        made.connection.close()
-
-
-@pytest.fixture
-def world(connection: Connection, tmp_path: Path) -> World:
-    return World(connection, tmp_path)
 
 
 def test_a_transaction_open_for_hours_is_waited_for(world: World, campus: Campus) -> None:

@@ -5,30 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
-
-from connector.runtime.kafka.connection import Connection
 from connector.runtime.telemetry import Count
 from tests.integration.connector_world import World
 from tests.integration.hazard_world import OVERLAP, SOURCE, Campus, Trial, banner, numbered, register, trial
-from tests.standins.oracle import OracleStandin
 
 COHORT = "202610.20001"
-
-
-@pytest.fixture
-def campus() -> Iterator[Campus]:
-    with OracleStandin() as standin:
-        made = Campus(standin)
-        yield made
-        made.connection.close()
-
-
-@pytest.fixture
-def world(connection: Connection, tmp_path: Path) -> World:
-    return World(connection, tmp_path)
 
 
 @contextmanager

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from connector.runtime.kafka.connection import Connection
 from connector.runtime.telemetry import Count
 from schemas.records import AlertState, Presence
 from tests.integration.connector_world import World, turn
@@ -23,7 +20,6 @@ from tests.integration.hazard_world import (
     register,
     trial,
 )
-from tests.standins.oracle import OracleStandin
 
 COHORT = "2271.1100"
 SECTION = "202610.20001"
@@ -33,19 +29,6 @@ MANY = range(1, 61)
 MISSING, WITHHELD = f"connector/{SOURCE}/missing", f"connector/{SOURCE}/suspects"
 """Keys of alerts: a snapshot misses too much; absences wait for a person."""
 LATER = SETTLE + timedelta(minutes=1)
-
-
-@pytest.fixture
-def campus() -> Iterator[Campus]:
-    with OracleStandin() as standin:
-        made = Campus(standin)
-        yield made
-        made.connection.close()
-
-
-@pytest.fixture
-def world(connection: Connection, tmp_path: Path) -> World:
-    return World(connection, tmp_path)
 
 
 def enrolled(campus: Campus, *students: str) -> None:

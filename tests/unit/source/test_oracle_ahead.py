@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
 
 import pytest
 
 from connector.source.oracle.ahead import Ahead
+from tests.demo.waiting import wait_until
 
 WAITING = 30.0
 
@@ -46,14 +46,6 @@ class Rows:
         return closing(Ahead(self, self.cancel, lambda: self.seconds, share))
 
 
-def wait_for(condition: Callable[[], Any]) -> None:
-    pause, left = threading.Event(), WAITING
-    while not condition():
-        assert left > 0, "did not happen in time"
-        pause.wait(0.01)
-        left -= 0.01
-
-
 def taken(reading: Ahead[int], batches: int) -> list[int]:
     """The next batches, as they come."""
     found: list[int] = []
@@ -62,7 +54,7 @@ def taken(reading: Ahead[int], batches: int) -> list[int]:
         found.extend(next(reading))
         return len(found) >= batches
 
-    wait_for(enough)
+    wait_until(enough, "so many batches")
     return found
 
 
@@ -74,7 +66,7 @@ def test_what_has_not_come_yet_is_an_empty_batch() -> None:
         rows.permits.release(3)
         assert [0, 1, 2] == taken(reading, 3)
         with pytest.raises(StopIteration):
-            wait_for(lambda: next(reading))
+            wait_until(lambda: next(reading), "the next batch")
     assert rows.closed.is_set()
 
 
@@ -83,7 +75,7 @@ def test_only_a_few_batches_are_kept() -> None:
     rows = Rows(100)
     with rows.reading() as reading:
         rows.permits.release(100)
-        wait_for(lambda: rows.given == 9)
+        wait_until(lambda: rows.given == 9, "eight batches ahead")
         threading.Event().wait(0.1)
         assert 9 == rows.given
         assert list(range(100)) == taken(reading, 100)
@@ -96,7 +88,7 @@ def test_an_error_comes_after_what_was_read_before() -> None:
         rows.permits.release(1)
         assert [0] == taken(reading, 1)
         with pytest.raises(ValueError, match="gone"):
-            wait_for(lambda: next(reading))
+            wait_until(lambda: next(reading), "the next batch")
         with pytest.raises(StopIteration):
             next(reading)
 
@@ -125,7 +117,7 @@ def test_closing_ends_a_thread_that_waits_for_room() -> None:
     rows = Rows(100)
     with rows.reading():
         rows.permits.release(100)
-        wait_for(lambda: rows.given == 9)
+        wait_until(lambda: rows.given == 9, "eight batches ahead")
     assert rows.closed.is_set()
 
 
