@@ -120,13 +120,16 @@ def explained(
             changes.append(change)
             continue
         held = known.memberships.get(change.student, {})
-        before = dict(polled.stamps) | {
+        own = {
             row.row: row.stamp
             for membership in held.values()
             for row in membership.rows
             if row.source == source and row.stamp is not None
         }
         concerned = _concerned(change, known, desired[change.student], source)
+        # Others' stamps are many while they are looked up: only those of these rows are taken.
+        others = {key: polled.stamps[key] for key, _ in concerned if key is not None and key in polled.stamps}
+        before = others | own
         way = way_missed(concerned, before, polled)
         if way is not None:
             missed[way] += 1

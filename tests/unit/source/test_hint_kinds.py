@@ -7,20 +7,14 @@ from typing import Any
 
 from connector.runtime.telemetry import Count
 from connector.source.hint_settings import followed
-from tests.unit.source.world import Site, changed, settings
+from tests.unit.source.world import Site, changed, populated, settings
 
 HOUR = 3600.0
 
 
 def site_with(*hints: dict[str, Any], **changes: Any) -> Site:
     """Two groups of some students, loaded, with these hints."""
-    site = Site(apogee=settings(hints=list(hints), **changes))
-    for number in range(1, 9):
-        site.database.put(number, f"s{number}", "A" if number < 5 else "B")
-    site.clock.sleep(HOUR)
-    site.run(10)
-    assert site.database.truth_of() == site.members()
-    return site
+    return populated(Site(apogee=settings(hints=list(hints), **changes)), 10)
 
 
 def stands(site: Site, hint: str) -> tuple[str | None, str | None]:

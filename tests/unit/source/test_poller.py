@@ -13,18 +13,12 @@ from connector.runtime.messages import OracleMessage, message
 from connector.source.hints.zones import Grain
 from connector.source.mapping import Row
 from schemas.records import AlertState, CohortState
-from tests.unit.source.world import Site, changed, settings
+from tests.unit.source.world import Site, changed, populated, settings
 
 
 def loaded(**sources: object) -> Site:
     """A site with two groups of some students, loaded; more than a settle time ago."""
-    site = Site(**sources)  # type: ignore[arg-type]
-    for number in range(1, 9):
-        site.database.put(number, f"s{number}", "A" if number < 5 else "B")
-    site.clock.sleep(3600)
-    site.run(5)
-    assert site.database.truth_of() == site.members()
-    return site
+    return populated(Site(**sources), 5)  # type: ignore[arg-type]
 
 
 def test_the_first_load_publishes_every_row_once() -> None:

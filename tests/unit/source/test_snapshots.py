@@ -17,19 +17,23 @@ from connector.source.causes import ABSENCES, MISSES, Cause
 from connector.source.chunking import chunks
 from connector.source.examining import Subject
 from schemas.records import AlertState, Checkpoint
-from tests.unit.source.world import CODEC, Enrolment, Site, changed, settings
+from tests.unit.source.world import CODEC, Enrolment, Site, changed, populated, settings
 
 LATE = timedelta(seconds=300)
 
 
 def loaded(**changes: Any) -> Site:
     """Two groups of four students, loaded and polled for a while."""
-    site = Site(apogee=settings(**changes))
-    for number in range(1, 9):
-        site.database.put(number, f"s{number}", "A" if number < 5 else "B")
-    site.clock.sleep(3600)
-    site.run(60)
-    assert site.database.truth_of() == site.members()
+    return populated(Site(apogee=settings(**changes)), 60)
+
+
+def crowded(count: int, age: float, seconds: float, *groups: str) -> Site:
+    """So many students in these groups by turns, loaded and polled for a while; their rows are of this age then."""
+    site = Site()
+    for number in range(count):
+        site.database.put(number, f"m{number:03}", groups[number % len(groups)])
+    site.clock.sleep(age)
+    site.run(seconds)
     return site
 
 
@@ -186,11 +190,7 @@ def test_who_shares_a_read_with_an_unsure_student_is_not_forgotten() -> None:
 @pytest.mark.usefixtures("small_chunks")
 def test_rows_of_other_students_are_recognised_all_through_a_long_pass() -> None:
     """Not only by the first look through the state."""
-    site = Site()
-    for number in range(200):
-        site.database.put(number, f"m{number:03}", "M")
-    site.clock.sleep(3600)
-    site.run(150)
+    site = crowded(200, 3600, 150, "M")
     quietly(site, 150, student="m000x")
     quietly(site, 151, student="m199x")
     site.signal("snapshot", source="apogee")
@@ -299,11 +299,7 @@ def test_a_journals_delete_is_the_cause_of_what_is_missing() -> None:
 
 def test_every_cause_of_an_absence_counts_against_the_limit() -> None:
     """Half a table that changed its keys removes nobody."""
-    site = Site()
-    for number in range(100):
-        site.database.put(number, f"m{number:03}", "M")
-    site.clock.sleep(100)
-    site.run(30)
+    site = crowded(100, 100, 30, "M")
     for number in range(50):
         quietly(site, number, student=f"n{number:03}")
 
@@ -420,11 +416,7 @@ def test_a_pass_that_is_cut_off_keeps_what_it_has_counted(*, restart: bool) -> N
 @pytest.mark.usefixtures("small_chunks")
 def test_what_waits_for_its_cause_is_published_while_a_long_pass_goes_on() -> None:
     """A pass that never comes to its end must not keep it for ever."""
-    site = Site()
-    for number in range(200):
-        site.database.put(number, f"m{number:03}", "M")
-    site.clock.sleep(3600)
-    site.run(60)
+    site = crowded(200, 3600, 60, "M")
     site.database.put(900, "m000", "N", commit=False)
     site.run(150)
     site.database.commit()
@@ -457,11 +449,7 @@ def test_a_pass_that_ends_early_suspects_nobody_whom_it_had_not_come_to() -> Non
 @pytest.mark.parametrize("when", [0, 3, 6])
 def test_a_policy_that_begins_to_hide_rows_during_a_pass_removes_nobody(when: int) -> None:
     """All rows, or all but a few; cohorts without rows vanish, suspects beyond the limit wait with an alert."""
-    site = Site()
-    for number in range(200):
-        site.database.put(number, f"m{number:03}", f"M{number % 2}")
-    site.clock.sleep(100)
-    site.run(30)
+    site = crowded(200, 100, 30, "M0", "M1")
     rows = dict(site.database.rows)
     site.signal("snapshot", source="apogee")
     site.run(when)
@@ -503,11 +491,7 @@ def test_a_small_source_that_brings_no_rows_raises_an_alert() -> None:
 
 def test_another_term_in_the_view_removes_nobody_and_raises_an_alert() -> None:
     """All cohorts are others: the old ones vanish and keep their members."""
-    site = Site()
-    for number in range(100):
-        site.database.put(number, f"m{number:03}", "AUTUMN")
-    site.clock.sleep(100)
-    site.run(30)
+    site = crowded(100, 100, 30, "AUTUMN")
     for number in range(100):
         quietly(site, number, left_view=True)
         site.database.rows[1000 + number] = Enrolment(f"m{number:03}", "SPRING")

@@ -430,6 +430,16 @@ class Site:
         return {alert.key: alert for alert in self._of(self.topics.alerts) if isinstance(alert, Alert)}
 
 
+def populated(site: Site, seconds: float) -> Site:
+    """The site with two groups of four students, loaded and polled for a while; their rows are an hour old."""
+    for number in range(1, 9):
+        site.database.put(number, f"s{number}", "A" if number < 5 else "B")
+    site.clock.sleep(3600)
+    site.run(seconds)
+    assert site.database.truth_of() == site.members()
+    return site
+
+
 def changed(row: Enrolment, **fields: Any) -> Enrolment:
     """A row changed behind the cursor's back."""
     return replace(row, **fields)
