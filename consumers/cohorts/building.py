@@ -22,10 +22,12 @@ from consumers.cohorts.calls import Reader, Writer
 from consumers.cohorts.creations import Creations
 from consumers.cohorts.crew import Crew, Executor
 from consumers.cohorts.desk import Desk, LeaseTerm
+from consumers.cohorts.following import Following
 from consumers.cohorts.guard import Budget, RunBudget
 from consumers.cohorts.inbox import KafkaInbox
 from consumers.cohorts.intake import Intake
 from consumers.cohorts.ledger import Ledger, Log
+from consumers.cohorts.letters import Letters
 from consumers.cohorts.log import KafkaLog, KafkaRestorer
 from consumers.cohorts.loop import Consumer
 from consumers.cohorts.pause import Pause
@@ -109,10 +111,12 @@ def assemble(
         run=run,
     )
     seconds, rows = settings.moodle.call_seconds.total_seconds(), settings.moodle.max_rows
-    rechecks = Rechecks(desk, site.reader)
+    rechecks, letters = Rechecks(desk, site.reader), Letters(desk)
     consumer = Consumer(
         desk,
-        Intake(desk, rechecks, codec),
+        Intake(desk, rechecks, letters, codec),
+        Following(desk, rechecks, letters, codec),
+        letters,
         Creations(desk, site.reader, site.writer),
         Additions(desk, site.writer, Additions.limits(seconds, site.max_input_vars, rows)),
         Removals(

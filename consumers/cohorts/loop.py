@@ -17,8 +17,10 @@ from consumers.cohorts.additions import Additions
 from consumers.cohorts.alerts import Alerts
 from consumers.cohorts.creations import Creations
 from consumers.cohorts.desk import Desk
+from consumers.cohorts.following import Following
 from consumers.cohorts.guard import Budget
 from consumers.cohorts.intake import Intake
+from consumers.cohorts.letters import Letters
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.rechecks import Rechecks
 from consumers.cohorts.removals import Removals
@@ -68,6 +70,8 @@ class Consumer:
         self,
         desk: Desk,
         intake: Intake,
+        following: Following,
+        letters: Letters,
         creations: Creations,
         additions: Additions,
         removals: Removals,
@@ -75,7 +79,8 @@ class Consumer:
         students: Students,
         alerts: Alerts,
     ) -> None:
-        self._desk, self._intake, self._alerts = desk, intake, alerts
+        self._desk, self._alerts = desk, alerts
+        self._intake, self._following, self._letters = intake, following, letters
         self._creations, self._additions = creations, additions
         self._removals, self._rechecks, self._students = removals, rechecks, students
         self._additions_in_a_row = 0
@@ -96,7 +101,7 @@ class Consumer:
         self._desk.rushing = len(arrivals.messages) * 4 >= self._desk.settings.poll_records
         if left := self._intake.take(arrivals.messages, now):
             inbox.rewind(left)
-        self._intake.follow(arrivals.commands, now)
+        self._following.follow(arrivals.commands, now)
         heard = self._desk.crew.collect() + len(arrivals.messages) + len(arrivals.commands)
         self._look_after(now)
         waiting = len(self._desk.backlog)
@@ -193,7 +198,7 @@ class Consumer:
             self._alerts.tell(f"cohort_gone.{cohort}", None, now)
         self._creations.returned.clear()
         settings, flood = desk.settings, None
-        if self._intake.overflowing:
+        if self._letters.overflowing:
             window = f"{settings.dead_letter_window.total_seconds():g} s"
             flood = messages.dead_letters_overflow(settings.dead_letter_limit, window)
         self._alerts.tell("deadletters", flood, now)
@@ -232,7 +237,7 @@ class Consumer:
     def _hold_back(self, inbox: Inbox) -> None:
         """Leave records on the topic while too many wait here."""
         waiting, most = len(self._desk.backlog), self._desk.settings.backlog
-        wanted = self._intake.overflowing or waiting > (most // 2 if self._holding else most)
+        wanted = self._letters.overflowing or waiting > (most // 2 if self._holding else most)
         if wanted is not self._holding:
             self._holding = wanted
             inbox.hold(on=wanted)

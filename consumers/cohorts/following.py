@@ -1,0 +1,87 @@
+"""Following commands: what a person or the reconciler asks of the consumer. None of them says what is desired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from connector.runtime.errors import Stage
+from connector.runtime.kafka.reading import Message
+from consumers.cohorts import transitions
+from consumers.cohorts.desk import Desk
+from consumers.cohorts.fold import judge_command
+from consumers.cohorts.letters import Letters
+from consumers.cohorts.reasons import Reason
+from consumers.cohorts.rechecks import Rechecks
+from schemas.codec import Codec, Undecodable
+from schemas.records import Command, EntryStatus, JournalEntry
+
+
+class Following:
+    """Follows the commands of our partitions, in their order."""
+
+    def __init__(self, desk: Desk, rechecks: Rechecks, letters: Letters, codec: Codec) -> None:
+        self._desk, self._rechecks, self._letters, self._codec = desk, rechecks, letters, codec
+
+    def follow(self, messages: Iterable[Message], now: datetime) -> None:
+        """Follow the commands in these records of the commands topic."""
+        ledger = self._desk.ledger
+        for message in messages:
+            if message.partition not in ledger.owned:
+                continue
+            try:
+                command = self._codec.decode(message.value or b"")
+            except Undecodable as error:
+                self._letters.set_aside(message, Stage.DECODE, str(error), now)
+            else:
+                if isinstance(command, Command) and ledger.partition_of(command.cohort) == message.partition:
+                    self._follow(command, now)
+                else:
+                    self._letters.set_aside(message, Stage.KEY, "not a command of this partition", now)
+            ledger.advance(message.partition, commands_offset=message.next_offset)
+
+    def _follow(self, command: Command, now: datetime) -> None:
+        refusal = judge_command(command, now)
+        if refusal is not None:
+            self._note(command, "command_refused", refusal.reason, now)
+        elif command.kind == "recheck":
+            self._rechecks.ask(command.cohort, command.student, now)
+        elif command.kind == "recreate":
+            self._recreate(command, now)
+        else:
+            self._approve(command, now)
+
+    def _approve(self, command: Command, now: datetime) -> None:
+        """Let one held removal pass, if it is still the one that the person saw."""
+        assert command.student is not None
+        entry = self._desk.ledger.entry(command.cohort, command.student)
+        if entry is None or entry.status is not EntryStatus.HELD or entry.desired_revision != command.revision:
+            self._note(command, "command_refused", "changed_since", now)
+            return
+        self._desk.ledger.put(transitions.release(entry, now))
+        self._note(command, "approval", None, now)
+
+    def _recreate(self, command: Command, now: datetime) -> None:
+        """Make a cohort anew that a person had deleted in Moodle."""
+        entry = self._desk.ledger.cohort(command.cohort)
+        if entry is None or entry.reason != Reason.COHORT_GONE:
+            self._note(command, "command_refused", "not_gone", now)
+            return
+        self._desk.ledger.put_cohort(transitions.reopen_cohort(entry, now))
+        self._note(command, "approval", None, now)
+
+    def _note(self, command: Command, kind: str, reason: str | None, now: datetime) -> None:
+        self._desk.ledger.note(
+            JournalEntry(
+                at=now,
+                kind=kind,
+                run=self._desk.run,
+                cohort=command.cohort,
+                student=command.student,
+                revision=command.revision or 0,
+                plan=command.hash,
+                reason=reason,
+                author=command.author,
+                details={"command": command.id, "asked": command.kind},
+            )
+        )
