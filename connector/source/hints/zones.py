@@ -37,7 +37,10 @@ def utc_of(shown: datetime, zone: tzinfo, now: datetime) -> datetime:
     """The moment that a wall clock means: of two, the later that is not in the future; of none (spring), the moment an
     hour on. For display and freshness only, never for a bound.
     """
-    first, second = (shown.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    try:
+        first, second = (shown.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    except OverflowError:  # 9999-12-31, which stands for "never", is no moment west of Greenwich
+        return shown.replace(tzinfo=UTC)
     return second if second <= now else first
 
 

@@ -61,6 +61,16 @@ def test_a_bound_is_rounded_as_the_column_is() -> None:
     assert [0, 250_000, 250_499, 250_499] == bounds
 
 
+@pytest.mark.parametrize("stamp", ["9999-12-31T23:59:59", "0001-01-01T00:00:00"])
+@pytest.mark.parametrize("zone", ["America/Bogota", "Europe/Paris", "Pacific/Auckland"])
+def test_the_ends_of_time_have_a_moment(stamp: str, zone: str) -> None:
+    """They stand for "never" in many tables, and are no moments of UTC in every zone."""
+    shown = datetime.fromisoformat(stamp)
+    found = TimeColumn(Grain.DATE, ZoneInfo(zone), 0).utc(shown, datetime(2026, 9, 1, tzinfo=UTC))
+
+    assert abs(found - shown.replace(tzinfo=UTC)) <= timedelta(hours=14)
+
+
 def test_an_ambiguous_stamp_is_no_future_one() -> None:
     """02:10 in the hour that comes twice: the first one until the second has come."""
     column, shown = TimeColumn(Grain.TIMESTAMP, PARIS), datetime.fromisoformat("2026-10-25T02:10:00")
