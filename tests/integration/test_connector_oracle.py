@@ -20,6 +20,7 @@ from connector.source.preview import preview
 from tests.integration.connector_world import Database, settings_for
 from tests.integration.oracle_reading import HINT, all_of, fault_of, reading
 from tests.standins.oracle import Fault, OracleStandin
+from tests.standins.oracle import values as encoding
 
 
 @pytest.mark.parametrize(
@@ -229,6 +230,52 @@ def test_a_call_that_hangs_is_ended(standin: OracleStandin, database: Database) 
     standin.faults.add(Fault("execute", delay=30, matching="IN \\(", times=3))
     with reading(settings_for(database.dsn, call_timeout="300ms")) as source:
         assert fault_of(Unavailable, source.truth, ["s"]).startswith("CS2013")
+
+
+@pytest.mark.parametrize("year", [b"\x35\x58", b"\x64\x64"], ids=["4713 BC", "0000"])
+def test_a_date_that_cannot_be_read_stops_its_source_only(
+    database: Database, monkeypatch: pytest.MonkeyPatch, year: bytes
+) -> None:
+    """The driver has no dates before the year 1, and raises what is no error of a database; the next query works."""
+    whole = encoding.encode_date
+    monkeypatch.setattr(encoding, "encode_date", lambda at: year + whole(at)[2:] if at.year == 44 else whole(at))
+    database.run("create table old (student varchar2(20), grp varchar2(20), at_ date)")
+    database.run("insert into old values ('s1', 'G', date '0044-03-15')")
+    database.run("insert into old values ('s2', 'G', sysdate)")
+    old = {"membership": {"table": "old", "student": "{STUDENT}"}, "cohort": {"idnumber": "{GRP}"}}
+    with reading(settings_for(database.dsn, hints=[{"cursor": "at_"}], **old)) as source:
+        assert fault_of(Halted, source.truth, ["s1"]).startswith("CS2003")
+        assert fault_of(Halted, all_of, source.snapshot()).startswith("CS2003")
+        assert 1 == len(source.truth(["s2"]))
+
+
+def test_numbers_that_no_column_can_have_are_nobody(database: Database) -> None:
+    """A person, or a hint of another table, may name anything: it must not fail again and again."""
+    database.run("create table n (student number, grp varchar2(20))")
+    database.run("insert into n values (12, 'G')")
+    numbers = {"membership": {"table": "n", "student": "{STUDENT}"}, "cohort": {"idnumber": "{GRP}"}, "hints": []}
+    with reading(settings_for(database.dsn, **numbers)) as source:
+        for value in ("1e400", "1e126", "1e-300", "9" * 41, "0." + "3" * 41, "-" + "9" * 60, "NaN", "x"):
+            assert [] == source.truth([value]), value
+        assert 1 == len(source.truth(["12", "1e400", "12.0"]))
+
+
+def test_a_query_with_a_bind_of_its_own_needs_a_person(database: Database) -> None:
+    """Nobody gives it a value, however often it is tried."""
+    membership = {"query": "select * from enrolments where grp = :grp", "student": "{STUDENT}"}
+    with reading(settings_for(database.dsn, membership=membership)) as source:
+        text = fault_of(Halted, source.truth, ["s"])
+        assert text.startswith("CS2003")
+        assert ":GRP" in text
+
+
+def test_a_zone_that_is_named_needs_a_person(database: Database) -> None:
+    """The thin driver cannot read it; selected in UTC, or as text, it can be read."""
+    database.run("create table z (student varchar2(20), grp timestamp with time zone)")
+    database.run("insert into z values ('s', timestamp '2026-07-01 10:00:00 Europe/Paris')")
+    named = {"membership": {"table": "z", "student": "{STUDENT}"}, "cohort": {"idnumber": "{GRP}"}, "hints": []}
+    with reading(settings_for(database.dsn, **named)) as source:
+        assert fault_of(Halted, source.truth, ["s"]).startswith("CS2003")
 
 
 def test_a_lost_grant_needs_a_person(standin: OracleStandin, database: Database) -> None:

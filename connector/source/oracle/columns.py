@@ -21,6 +21,8 @@ GRAINS = {
 }
 _UNSCALED = -127
 """The scale of a NUMBER that was declared without any, and of a FLOAT."""
+_LEAST, _MOST, _DIGITS = -130, 125, 40
+"""Powers of ten that a NUMBER can begin with, and how many digits it can have; the driver refuses to bind others."""
 _TIMES = {
     oracledb.DB_TYPE_TIMESTAMP: "TIMESTAMP",
     oracledb.DB_TYPE_TIMESTAMP_TZ: "TIMESTAMP WITH TIME ZONE",
@@ -95,6 +97,10 @@ def bound_value(value: str, column: Any) -> str | int | Decimal | None:
         number = Decimal(value)
     except InvalidOperation:
         return None
-    if not number.is_finite():
+    if not (number.is_finite() and _LEAST <= number.adjusted() <= _MOST and _digits(number) <= _DIGITS):
         return None
     return int(value) if value.lstrip("-").isdecimal() else number
+
+
+def _digits(number: Decimal) -> int:
+    return len("".join(map(str, number.as_tuple().digits)).strip("0"))

@@ -38,6 +38,11 @@ _STATEMENT = re.compile(
     r"ORA-(009\d\d|01031|017(19|22)|01789|01839|018(30|4\d|5\d|61)|02003|02019|02289|040(43|63)|30926|12899|06550|2811[235])"
 )
 """Faults of the statement, of what it names, or of its grants: a person must act."""
+_NOT_BOUND = {"DPY-4010", "ORA-01008"}
+"""A query of the settings has a name with a colon, which nobody gives a value."""
+_UNREADABLE = {
+    "DPY-3022",  # a TIMESTAMP WITH TIME ZONE that names its zone; UTC, or text, can be read
+}
 _READS = re.compile(r'\b(?:FROM|JOIN)\s+((?:"[^"]+"|[\w$#@]+)(?:\.(?:"[^"]+"|[\w$#@]+))*)', re.IGNORECASE)
 """The objects that a statement names."""
 _GONE = {
@@ -141,7 +146,7 @@ def calling(source: str, query: str, error: oracledb.Error, sql: str = "") -> Op
     said = DriverError.of(error)
     if said.code in _LOGON:
         return _refused(source, said)
-    if _STATEMENT.fullmatch(said.code):
+    if _STATEMENT.fullmatch(said.code) or said.code in _NOT_BOUND | _UNREADABLE:
         reason = said.text
         if said.no_such_object and '"' not in reason and (names := _READS.findall(sql)):
             # Releases before 23ai do not say which.

@@ -169,8 +169,9 @@ class Session:
                 # After a time-out or an unknown error the session may be in any state; a new one is not.
                 self.close()
             raise fault from error
-        except UnicodeDecodeError as error:
-            reason = f"a text is not in the database's character set ({error.reason})"
+        except (ValueError, OverflowError) as error:
+            self.close()  # the driver stopped in the middle of an answer
+            reason = f"it brought a value that cannot be read ({_said(error)})"
             raise Halted(
                 message(OracleMessage.QUERY_REFUSED, source=self.source, query=query, reason=reason)
             ) from error
@@ -242,3 +243,8 @@ class Session:
         """Whether to try at once again. What has used up its time already would keep other sources waiting."""
         passing = isinstance(error, Unavailable) and error.message.entry not in _VAIN
         return passing and self._failed_in_s < _AT_ONCE_S
+
+
+def _said(error: ValueError | OverflowError) -> str:
+    """What the driver choked on: a text that is not in the character set, a DATE before the year 1. Free of the value."""
+    return error.reason if isinstance(error, UnicodeDecodeError) else str(error)
