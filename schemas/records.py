@@ -283,6 +283,15 @@ class PartitionMarker:
 
 
 @dataclass(frozen=True, slots=True)
+class Adoption:
+    """Nothing is written to this Moodle while it stands."""
+
+    why: str
+    since: datetime
+    cohorts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class JournalEntry:
     """One thing the consumer decided or did."""
 
@@ -316,6 +325,7 @@ class Command:
     student: str | None = None
     revision: int | None = None
     hash: str | None = None
+    foreign: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +377,7 @@ Record = (
     | LedgerEntry
     | CohortEntry
     | PartitionMarker
+    | Adoption
     | JournalEntry
     | Command
     | DeadLetter
