@@ -259,12 +259,23 @@ class CohortEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteAccount:
+    """An account by which a site is known again."""
+
+    user_id: int
+    username: str
+    traits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SiteIdentity:
     """Which Moodle a ledger speaks of."""
 
     url: str
     user_id: int | None = None
     username: str | None = None
+    accounts: tuple[SiteAccount, ...] = ()
+    accepted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +291,8 @@ class PartitionMarker:
     at: datetime
     site: SiteIdentity | None = None
     clean: bool = False
+    rewriting: str | None = None
+    read_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)

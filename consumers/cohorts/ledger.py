@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
 from consumers.cohorts.store import Store
 from consumers.cohorts.transitions import follows_cohort
 from schemas.keys import encode_key, partition_of
+from schemas.mapping import from_plain, to_plain
 from schemas.records import (
     Alert,
     CohortEntry,
@@ -26,7 +27,6 @@ from schemas.records import (
     LedgerEntry,
     PartitionMarker,
     Record,
-    SiteIdentity,
 )
 
 Topic = Literal["ledger", "journal", "deadletters", "alerts"]
@@ -236,8 +236,7 @@ class _Partition:
 
 def remember_marker(store: Store, marker: PartitionMarker) -> None:
     """Keep the marker with the entries that it speaks of."""
-    plain = asdict(marker) | {"at": marker.at.isoformat()}
-    store.set_fact("marker", json.dumps(plain))
+    store.set_fact("marker", json.dumps(to_plain(marker), default=datetime.isoformat))
 
 
 def remembered_marker(store: Store) -> PartitionMarker | None:
@@ -246,6 +245,7 @@ def remembered_marker(store: Store) -> PartitionMarker | None:
     if text is None:
         return None
     plain = json.loads(text)
-    site = plain.pop("site")
-    at = datetime.fromisoformat(plain.pop("at"))
-    return PartitionMarker(**plain, at=at, site=None if site is None else SiteIdentity(**site))
+    plain["at"] = datetime.fromisoformat(plain["at"])
+    if (site := plain["site"]) is not None and site["accepted_at"] is not None:
+        site["accepted_at"] = datetime.fromisoformat(site["accepted_at"])
+    return from_plain(plain, PartitionMarker)
