@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -12,6 +13,10 @@ import oracledb
 from connector.source.hints.zones import Grain, NumberColumn, TimeColumn
 
 TEXTS = frozenset({oracledb.DB_TYPE_VARCHAR, oracledb.DB_TYPE_CHAR, oracledb.DB_TYPE_NVARCHAR, oracledb.DB_TYPE_NCHAR})
+PADDED = frozenset({oracledb.DB_TYPE_CHAR, oracledb.DB_TYPE_NCHAR})
+"""Texts that are filled up with blanks."""
+_LONGEST_CHAR, _LONGEST_VARCHAR2 = 2000, 4000
+"""Bytes; where MAX_STRING_SIZE is EXTENDED, a VARCHAR2 can be longer, and says so."""
 NUMBERS = frozenset({oracledb.DB_TYPE_NUMBER})
 GRAINS = {
     oracledb.DB_TYPE_DATE: Grain.DATE,
@@ -39,11 +44,13 @@ class Described:
     precision: int = 0
     scale: int = 0
     """Of a NUMBER, its decimals; of a TIMESTAMP, the digits of its seconds."""
+    size: int = 0
+    """Of a text, the bytes that it can have."""
 
     @staticmethod
     def of(column: Any) -> Described:
         """From an entry of a cursor's description."""
-        return Described(column[1], column[4] or 0, column[5] or 0)
+        return Described(column[1], column[4] or 0, column[5] or 0, column[3] or 0)
 
     @property
     def name(self) -> str:
@@ -87,12 +94,14 @@ def returned_types(terms: TimeColumn | NumberColumn) -> frozenset[Any]:
     return frozenset({oracledb.DB_TYPE_DATE if terms.grain is Grain.DATE else oracledb.DB_TYPE_TIMESTAMP})
 
 
-def bound_value(value: str, column: Any) -> str | int | Decimal | None:
-    """A value to compare a column of this type with; None if the column cannot have it. A number is bound as such:
+def bound_value(value: str, column: Described) -> str | int | Decimal | None:
+    """A value to compare a column like this with; None if the column cannot have it. A number is bound as such:
     Oracle would convert the column of a text comparison, and its index would be lost.
     """
-    if column in TEXTS:
-        return value
+    if column.type in TEXTS:
+        # Not by the column's size alone: somebody may have made it longer since.
+        longest = _LONGEST_CHAR if column.type in PADDED else max(column.size, _LONGEST_VARCHAR2)
+        return value if len(value.rstrip(" ")) <= longest else None
     try:
         number = Decimal(value)
     except InvalidOperation:
@@ -100,6 +109,13 @@ def bound_value(value: str, column: Any) -> str | int | Decimal | None:
     if not (number.is_finite() and _LEAST <= number.adjusted() <= _MOST and _digits(number) <= _DIGITS):
         return None
     return int(value) if value.lstrip("-").isdecimal() else number
+
+
+def bound_types(binds: Iterable[str], column: Any) -> dict[str, Any]:
+    """As what values are bound to be compared with a column of this type. A CHAR is compared without regard to the
+    blanks at its end, but with a CHAR only.
+    """
+    return dict.fromkeys(binds, column) if column in PADDED else {}
 
 
 def _digits(number: Decimal) -> int:

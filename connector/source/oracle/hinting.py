@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,10 +16,11 @@ from connector.source.hints import Group, HintRow
 from connector.source.hints.zones import Grain, NumberColumn, TimeColumn
 from connector.source.mapping import RowMapping, value_of
 from connector.source.oracle import columns, hashing, statements
-from connector.source.oracle.columns import Described
+from connector.source.oracle.columns import PADDED, Described
 from connector.source.oracle.session import Row, Session
 from connector.source.settings import SourceSettings
 
+Subject = str | tuple[object, ...]
 _NO_END = 10**28 - 1
 """The highest number that a sequence of Oracle can give."""
 
@@ -128,12 +129,10 @@ class HintQueries:
         Raises:
             Halted: a column is missing, or cannot be hashed.
         """
-        settings, subject = self.settings[hint], self.subject(hint)
-        sql = statements.scan(self.origin(hint), subject, self._row_hash(hint))
+        sql = statements.scan(self.origin(hint), self.subject(hint), self._row_hash(hint))
         rows = self._session.rows(f"hint {hint}", sql)
-        if settings.by_cohort:
-            return [Group(tuple(row[:-2]), int(row[-2]), int(row[-1])) for row in rows]
-        return [Group(value_of(row[0]), int(row[1]), int(row[2])) for row in rows if row[0] is not None]
+        subjects = self._subjects(hint)
+        return [Group(subject, int(row[-2]), int(row[-1])) for row in rows for subject in subjects(row[:-2])]
 
     def _row_hash(self, hint: str) -> str:
         if hint not in self._hashes:
@@ -156,18 +155,39 @@ class HintQueries:
         width = len(self.subject(hint))
         expected = {width: columns.returned_types(terms)}
         rows = self._session.rows(f"hint {hint}", sql, binds, types, expected)
-        by_cohort, tells = self.settings[hint].by_cohort, self.settings[hint].operation is not None
+        tells, subjects = self.settings[hint].operation is not None, self._subjects(hint)
         found = []
         for row in rows:
-            subject = self._named(row, width) if by_cohort else None if row[0] is None else value_of(row[0])
-            if subject is not None:
+            for subject in subjects(row[:width]):
                 stamp = self._whole(hint, row[width]) if isinstance(terms, NumberColumn) else row[width]
                 found.append(HintRow(subject, stamp, int(row[width + 1]), tells and bool(row[width + 2])))
         return found
 
-    @staticmethod
-    def _named(row: Row, width: int) -> tuple[object, ...]:
-        return tuple(row[:width])
+    def _subjects(self, hint: str) -> Callable[[Row], list[Subject]]:
+        """Whom the columns of a row name: nobody where the student is NULL.
+
+        Where a CHAR column of another table names them, once with the blanks that pad it and once without: nobody knows
+        with how many the memberships have the same value, and Oracle tells a VARCHAR2 with blanks from one without.
+        """
+        settings, found = self.settings[hint], self.columns(hint)
+        other = not self._mapping.reads_rows_of(settings)
+        padded = [other and found[name].type in PADDED for name in self.subject(hint)]
+
+        def named(values: Row) -> Subject:
+            return tuple(values) if settings.by_cohort else value_of(values[0])
+
+        def subjects(values: Row) -> list[Subject]:
+            if not settings.by_cohort and values[0] is None:
+                return []
+            if not any(padded):
+                return [named(values)]
+            bare = tuple(
+                value.rstrip(" ") if blanks and isinstance(value, str) else value
+                for value, blanks in zip(values, padded, strict=True)
+            )
+            return [named(values)] if bare == values else [named(values), named(bare)]
+
+        return subjects
 
     def _deleted(self, hint: str, binds: dict[str, object]) -> str | None:
         """For a journal: the expression that tells of deletes, whose values are added to ``binds``."""

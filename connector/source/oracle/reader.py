@@ -15,7 +15,7 @@ from connector.source.mapping import Row, RowMapping, stamp_column, value_of
 from connector.source.oracle import statements
 from connector.source.oracle.account import Account
 from connector.source.oracle.ahead import Ahead
-from connector.source.oracle.columns import NUMBERS, TEXTS, bound_value
+from connector.source.oracle.columns import NUMBERS, TEXTS, Described, bound_types, bound_value
 from connector.source.oracle.dictionary import Dictionary
 from connector.source.oracle.hinting import HintQueries, missing_column
 from connector.source.oracle.identity import IdentityQuery
@@ -51,7 +51,7 @@ class OracleSource:
         self._transactions = Transactions(self.session, settings.timezone, clock.monotonic)
         self._proof = Proof(lambda: Dictionary(self.session), clock.monotonic)
         self._origin = statements.origin(settings.membership.table, settings.membership.query)
-        self._student_type: Any = None
+        self._columns: dict[str, Described] = {}
         self._described_at = clock.monotonic()
         self._role = ""
         self._reading: Ahead[Row] | None = None
@@ -103,14 +103,15 @@ class OracleSource:
 
     def truth(self, values: Sequence[str]) -> list[Row]:
         kind = self.student_type()
-        binds = [bind for value in values if (bind := bound_value(value, kind)) is not None]
+        column = self._columns[self.mapping.student_column]
+        binds = [bind for value in values if (bind := bound_value(value, column)) is not None]
         if not binds:
             return []
         what, columns = self._selected()
         sql, size = statements.truth(self._origin, what, self.mapping.student_column, len(binds))
         filled = binds + binds[-1:] * (size - len(binds))
         named = {f"s{n}": bind for n, bind in enumerate(filled)}
-        rows = self.session.rows("truth", sql, named, expected=self._expected(columns))
+        rows = self.session.rows("truth", sql, named, bound_types(named, kind), self._expected(columns))
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def watched(self, values: Sequence[str]) -> list[Row] | None:
@@ -120,7 +121,12 @@ class OracleSource:
         nulls = [part is None for part in cohort]
         sql = statements.members(self._origin, self.mapping.student_column, self.mapping.idnumber.columns, nulls)
         binds = {f"c{n}": part for n, part in enumerate(cohort) if part is not None}
-        return [value_of(row[0]) for row in self.session.rows("cohort", sql, binds) if row[0] is not None]
+        self.student_type()
+        types: dict[str, Any] = {}
+        for n, column in enumerate(self.mapping.idnumber.columns):
+            if isinstance(binds.get(f"c{n}"), str):
+                types |= bound_types([f"c{n}"], self._columns[column].type)
+        return [value_of(row[0]) for row in self.session.rows("cohort", sql, binds, types) if row[0] is not None]
 
     def cohorts(self) -> list[Row] | None:
         query = self.settings.cohort.query
@@ -175,7 +181,7 @@ class OracleSource:
         Raises:
             Halted: a column is missing, or the student column is neither text nor number.
         """
-        if self._student_type is None:
+        if not self._columns:
             columns = self.session.columns("membership", statements.description(self._origin))
             mapping = self.mapping
             named = {"student": mapping.student, "idnumber": mapping.idnumber, "name": mapping.name}
@@ -191,8 +197,8 @@ class OracleSource:
                         OracleMessage.STUDENT_TYPE, source=self.name, column=mapping.student_column, type=found.name
                     )
                 )
-            self._student_type = found.type
-        return self._student_type
+            self._columns = columns
+        return self._columns[self.mapping.student_column].type
 
     def _selected(self) -> tuple[str, tuple[str, ...]]:
         """What is selected of memberships, and under which names."""
@@ -214,7 +220,7 @@ class OracleSource:
 
     def _forget_types(self) -> None:
         self._described_at = self._clock.monotonic()
-        self._student_type = None
+        self._columns = {}
         self.hints.refresh()
         self._watched.refresh()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from connector.source.mapping import Row, RowMapping
 from connector.source.oracle import statements
-from connector.source.oracle.columns import NUMBERS, TEXTS, bound_value
+from connector.source.oracle.columns import NUMBERS, TEXTS, bound_types, bound_value
 from connector.source.oracle.hinting import HintQueries
 from connector.source.oracle.session import Session
 
@@ -31,8 +31,8 @@ class Watched:
         if hint is None or self._mapping.row_key is None:
             return None
         (student,) = self._hints.subject(hint)
-        kind = self._hints.columns(hint)[student].type
-        binds = [bind for value in values if (bind := bound_value(value, kind)) is not None]
+        column = self._hints.columns(hint)[student]
+        binds = [bind for value in values if (bind := bound_value(value, column)) is not None]
         if not binds:
             return []
         keys = self._mapping.row_key.columns
@@ -40,7 +40,7 @@ class Watched:
         what = statements.selected(keys, aliased)
         sql, size = statements.truth(self._hints.origin(hint), what, student, len(binds))
         named = {f"s{n}": binds[min(n, len(binds) - 1)] for n in range(size)}
-        rows = self._session.rows(f"hint {hint}", sql, named)
+        rows = self._session.rows(f"hint {hint}", sql, named, bound_types(named, column.type))
         return [dict(zip((*keys, *aliased), row, strict=True)) for row in rows]
 
     def _found(self) -> str | None:
