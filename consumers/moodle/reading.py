@@ -27,7 +27,7 @@ from consumers.moodle.values import (
     Place,
     PlacedCohort,
     ReportPage,
-    SiteIdentity,
+    Sighting,
     SiteInfo,
     User,
 )
@@ -139,13 +139,15 @@ class MoodleReader:
             found |= {user.id: user for users in answers for user in users}
         return list(found.values())
 
-    def site_identity(self, user_id: int) -> SiteIdentity:
-        """By what a restored or moved copy of the site is told from it: its address, and an account known from before.
+    def sight(self, user_ids: Collection[int]) -> Sighting:
+        """By what a restored or moved copy of the site is told from it: its address, and accounts known from before.
 
-        Moodle answers for deleted accounts too, so one that is absent was never there.
+        Moodle answers for deleted accounts too, so one that is absent was never there, or may not be seen any more.
         """
-        found = [user for user in self.users("id", [str(user_id)]) if user.id == user_id]
-        return SiteIdentity(self.site_info().url, found[0] if found else None)
+        url = self.site_info().url
+        wanted = set(user_ids)
+        found = self.users("id", [str(user_id) for user_id in sorted(wanted)])
+        return Sighting(url, {user.id: user for user in found if user.id in wanted})
 
     def reset_filters(self, report_id: int) -> None:
         """Undo filters that someone set for the service user; they last, and silently shorten the report."""

@@ -116,12 +116,13 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteIdentity:
+class Sighting:
     """What tells one site from another, or from an older copy of itself."""
 
     url: str
-    account: User | None
-    """The account that was asked for; a deleted one has another username than it had."""
+    """Its own, from site info."""
+    users: Mapping[int, User]
+    """Those of the accounts asked for that exist; a deleted one has another username than it had."""
 
 
 @dataclass(frozen=True, slots=True)

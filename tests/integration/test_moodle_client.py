@@ -344,12 +344,11 @@ def test_students_are_found_by_what_moodle_can_look_up(ends: Ends, by: str, key:
 
 def test_the_newest_account_tells_a_site_from_its_older_copy(ends: Ends) -> None:
     """Deleted accounts are answered for as well."""
-    identity = ends.reader.site_identity(1034)
+    seen = ends.reader.sight([1034, 999_999])
 
-    assert identity.url == ends.standin.url
-    assert identity.account is not None
-    assert identity.account.deleted
-    assert ends.reader.site_identity(999_999).account is None
+    assert seen.url == ends.standin.url
+    assert seen.users.keys() == {1034}
+    assert seen.users[1034].deleted
 
 
 def test_a_port_that_answers_something_else_is_told(ends: Ends) -> None:

@@ -243,15 +243,21 @@ def test_a_report_page_as_recorded() -> None:
     assert own(script.forms[0]) == [("reportid", "1"), ("page", "0"), ("perpage", "5")]
 
 
-def test_the_identity_of_a_site_includes_an_account() -> None:
-    """An older copy of the site lacks the newest one."""
-    site = recorded_answer("auth-site-info-success")
-    reader, _ = reader_for([{"id": 9, "username": "new"}], site)
-    assert reader.site_identity(9).account == User(9, "new")
+def test_a_site_is_seen_by_its_address_and_its_accounts() -> None:
+    """An older copy of the site lacks the newest ones."""
+    reader, script = reader_for(recorded_answer("auth-site-info-success"), [{"id": 9, "username": "new"}])
+    seen = reader.sight([10, 9])
 
-    reader, _ = reader_for([], recorded_answer("auth-site-info-success"))
-    identity = reader.site_identity(9)
-    assert (identity.url, identity.account) == ("https://moodle.example.test", None)
+    assert (seen.url, dict(seen.users)) == ("https://moodle.example.test", {9: User(9, "new")})
+    assert own(script.forms[1]) == [("field", "id"), ("values[0]", "9"), ("values[1]", "10")]
+
+
+def test_a_site_is_seen_by_its_address_alone_when_no_account_is_known() -> None:
+    """Then there is no second call."""
+    reader, script = reader_for(recorded_answer("auth-site-info-success"))
+
+    assert not reader.sight([]).users
+    assert len(script.forms) == 1
 
 
 @pytest.mark.parametrize("answer", [{}, [], None, "x", {"siteurl": 1}, {"functions": [{}]}])
