@@ -12,13 +12,15 @@ from connector.runtime.telemetry import Count, Metrics, Tracer
 from connector.source.causes import Cause
 from connector.source.difference import Difference
 from connector.source.examining import Examined, Examiner, Subject
+from connector.source.hint_settings import followed
 from connector.source.mapping import RowMapping
-from connector.source.publisher import Batch, Publisher
+from connector.source.publisher import MOST_RECORDS, Batch, Publisher
 from connector.source.reading import Source
 from connector.source.rowkeys import restamp
 from connector.source.settings import SourceSettings
 from connector.source.state import State
-from schemas.records import Alert, AlertState, Checkpoint, HintCursor, Notification
+from connector.source.unscanned import Unscanned
+from schemas.records import Alert, AlertState, Checkpoint, CohortChanged, HintCursor, Notification
 
 ROLE = "connector"
 
@@ -78,6 +80,7 @@ class Feed:
         self.clock, self.metrics, self.tracer = clock, metrics, tracer
         self.mapping = RowMapping.of(settings)
         self.examiner = Examiner(name, source, self.mapping, state, clock, metrics)
+        self.unscanned = Unscanned(followed(settings.hints))
         stored = state.checkpoint(name)
         fresh = Checkpoint(name, loaded=False, hints=(), fingerprint=fingerprint)
         self.checkpoint = fresh if stored is None or not stored.fingerprint else stored
@@ -134,7 +137,8 @@ class Feed:
         others = tuple(found for found in self.checkpoint.hints if found.hint != cursor.hint)
         hints = tuple(sorted((*others, cursor), key=lambda found: found.hint))
         last = self.checkpoint.database_time
-        return replace(self.checkpoint, hints=hints, database_time=now if last is None else max(now, last))
+        moved = replace(self.checkpoint, hints=hints, database_time=now if last is None else max(now, last))
+        return self.unscanned.marked(moved)
 
     def save(self, checkpoint: Checkpoint, interval: float = 0.0) -> None:
         """Take over a checkpoint from which nothing unpublished follows; write it, if none was written for
@@ -176,14 +180,18 @@ class Feed:
         )
         live_since = live.since if live is not None else None
         batch = Batch(outcome.changes, outcome.suspects, found.values, checkpoint, live_since=live_since)
-        self.publish(batch, live.told if live is not None else None)
+        self.publish(batch, live.told if live is not None else None, beside=self._witnesses(found))
         if found.restamped:
             with self.state.writing():
                 restamp(self.state.store, found.restamped)
         self.follow_ups.add(outcome, self.clock.monotonic())
 
-    def publish(self, batch: Batch, told: Mapping[str, str] | None = None) -> None:
-        """Publish; a checkpoint in the batch holds from then on. ``told`` goes into the trace of live changes."""
+    def publish(self, batch: Batch, told: Mapping[str, str] | None = None, *, beside: Collection[str] = ()) -> None:
+        """Publish; a checkpoint in the batch holds from then on. ``told`` goes into the trace of live changes;
+        ``beside`` are students on whom it rests although nothing of their own changes.
+        """
+        if self.unscanned.wanted:
+            batch = self._marked(batch, beside)
         if batch.live_since is None or not batch.changes:
             self.publisher.publish(batch)
         else:
@@ -193,6 +201,29 @@ class Feed:
         if batch.checkpoint is not None:
             self.checkpoint = batch.checkpoint
             self._committed_at = self.clock.monotonic()
+
+    def _marked(self, batch: Batch, beside: Collection[str]) -> Batch:
+        """With what scans have to look at again in the checkpoint, at the latest when it is published."""
+        before = self.state.suspicions.of([entry.student for entry in batch.suspects]) if batch.suspects else []
+        own = [entry for entry in before if entry.source == self.name]
+        self.unscanned.note(batch.changes, [*own, *batch.suspects], beside)
+        standing = self.unscanned.marked(self.checkpoint)
+        after = self.unscanned.marked(batch.checkpoint) if batch.checkpoint is not None else None
+        if after is None and standing == self.checkpoint:
+            return batch
+        if len(batch.changes) + len(batch.suspects) + len(batch.values) <= MOST_RECORDS:
+            return replace(batch, checkpoint=after or standing)
+        # It takes several transactions, and its checkpoint goes with the last one.
+        if standing != self.checkpoint:
+            self.publish(Batch(checkpoint=standing))
+        return replace(batch, checkpoint=after)
+
+    def _witnesses(self, found: Examined) -> set[str]:
+        """Students with rows in cohorts whose own record changes."""
+        cohorts = {change.cohort for change in found.difference.changes if isinstance(change, CohortChanged)}
+        if not cohorts or not self.unscanned.wanted:
+            return set()
+        return {student for student, wanted in found.desired.items() if not cohorts.isdisjoint(wanted.mentioned)}
 
     def notify(
         self, signal_id: str, phase: str, counts: Mapping[str, int] | None = None, reason: str | None = None

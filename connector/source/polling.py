@@ -133,7 +133,7 @@ class Hint:
     def _choose(self) -> Follower:
         feed, settings, name = self._feed, self._settings, self.name
         if settings.kind == "scan":
-            return ScanFollower(name, settings, _Census(feed, by_cohort=settings.by_cohort))
+            return ScanFollower(name, settings, _Census(feed, name, by_cohort=settings.by_cohort))
         column = feed.source.cursor_column(name)
         if settings.kind == "due":
             return DueFollower(name, settings.overlap, settings.offset)
@@ -229,8 +229,17 @@ class Hint:
 class _Census:
     """The students or cohorts of a source by key, for a scan."""
 
-    def __init__(self, feed: Feed, *, by_cohort: bool) -> None:
-        self._feed, self._by_cohort = feed, by_cohort
+    def __init__(self, feed: Feed, hint: str, *, by_cohort: bool) -> None:
+        self._feed, self._hint, self._by_cohort = feed, hint, by_cohort
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the first load is complete."""
+        return self._feed.checkpoint.loaded
+
+    def noted(self) -> set[str]:
+        """The keys of which anything was published since the last call."""
+        return self._feed.unscanned.take(self._hint)
 
     def key_of(self, subject: str | tuple[object, ...]) -> str | None:
         """The key that a subject makes; None if it makes none."""
