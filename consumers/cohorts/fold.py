@@ -49,8 +49,8 @@ class Folded:
     """The last word per membership, in the order of the topic."""
     cohorts: tuple[Received, ...] = ()
     """The last word per cohort."""
-    rechecks: frozenset[tuple[str, str | None]] = frozenset()
-    """Keys to compare with Moodle."""
+    rechecks: Mapping[tuple[str, str | None], int] = field(default_factory=dict)
+    """Keys to compare with Moodle, each with the offset of the first record that asks for it."""
     next_offsets: Mapping[int, int] = field(default_factory=dict)
     """Where to go on, by partition."""
     highest_revisions: Mapping[int, int] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Folded:
 def fold(batch: Iterable[Received], known: Known) -> Folded:
     """The last word per key, and the keys to recheck."""
     words: dict[tuple[str, str | None], Received] = {}
-    rechecks: set[tuple[str, str | None]] = set()
+    rechecks: dict[tuple[str, str | None], int] = {}
     offsets: dict[int, int] = {}
     revisions: dict[int, int] = {}
     superseded = 0
@@ -74,14 +74,14 @@ def fold(batch: Iterable[Received], known: Known) -> Folded:
         earlier = words.get(key)
         revision = earlier.record.revision if earlier else known.revision_of(*key)
         if received.offset < known.next_offset(partition) or record.revision <= revision:
-            rechecks.add(key)
+            rechecks.setdefault(key, received.offset)
             continue
         superseded += earlier is not None
         words[key] = received
     return Folded(
         memberships=tuple(word for (_, student), word in words.items() if student is not None),
         cohorts=tuple(word for (_, student), word in words.items() if student is None),
-        rechecks=frozenset(rechecks - words.keys()),
+        rechecks={key: offset for key, offset in rechecks.items() if key not in words},
         next_offsets=offsets,
         highest_revisions=revisions,
         superseded=superseded,

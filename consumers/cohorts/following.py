@@ -35,17 +35,19 @@ class Following:
                 self._letters.set_aside(message, Stage.DECODE, str(error), now)
             else:
                 if isinstance(command, Command) and ledger.partition_of(command.cohort) == message.partition:
-                    self._follow(command, now)
+                    self._follow(command, message.offset, now)
                 else:
                     self._letters.set_aside(message, Stage.KEY, "not a command of this partition", now)
-            ledger.advance(message.partition, commands_offset=message.next_offset)
+            ledger.commands(message.partition).read_to(message.next_offset)
 
-    def _follow(self, command: Command, now: datetime) -> None:
+    def _follow(self, command: Command, offset: int, now: datetime) -> None:
         refusal = judge_command(command, now)
         if refusal is not None:
             self._note(command, "command_refused", refusal.reason, now)
         elif command.kind == "recheck":
-            self._rechecks.ask(command.cohort, command.student, now)
+            ledger = self._desk.ledger
+            hold = ledger.commands(ledger.partition_of(command.cohort)).hold(offset)
+            self._rechecks.ask(command.cohort, command.student, now, hold)
         elif command.kind == "recreate":
             self._recreate(command, now)
         else:

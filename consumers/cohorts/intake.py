@@ -50,12 +50,14 @@ class Intake:
         folded = fold(received, ledger)
         self._take_cohorts(folded, now)
         self._take_memberships(folded, now)
-        for cohort, student in folded.rechecks:
-            self._rechecks.ask(cohort, student, now)
+        for (cohort, student), offset in folded.rechecks.items():
+            hold = ledger.records(ledger.partition_of(cohort)).hold(offset)
+            self._rechecks.ask(cohort, student, now, hold)
         ends: dict[int, int] = {}
         for message in mine:
             ends[message.partition] = message.next_offset
         for partition, end in ends.items():
+            ledger.records(partition).read_to(end)
             marker = ledger.marker(partition)
             if end <= marker.next_offset:
                 continue  # of a replay: the marker stays where it was

@@ -1,7 +1,8 @@
 """The ledger of all partitions that this consumer owns, and the one way in which anything of it becomes lasting.
 
-The ledger is also the queue: what was taken in from the topic stands in it as pending, due or parked, and the group's
-offset says how far the topic was taken in, not how far it was applied. Ledger records, journal entries, dead letters,
+The ledger is also the queue: what was taken in from the topic stands in it as pending, due or parked, and the marker
+says how far the topic was taken in, not how far it was applied. The group's offset, and that of the commands, stay
+behind what only asks for a recheck until that was done (``positions``). Ledger records, journal entries, dead letters,
 alerts, the partitions' markers and the group's offsets go out in one transaction that carries the group's generation.
 Only when it has succeeded does the local store keep the change. So whoever reads the ledger topic after a crash knows
 everything that was taken in, and whatever was not committed is read again.
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
+from consumers.cohorts.positions import Reading
 from consumers.cohorts.store import Store
 from consumers.cohorts.transitions import follows_cohort
 from schemas.keys import encode_key, partition_of
@@ -39,7 +41,8 @@ class Outgoing:
     topic: Topic
     partition: int
     key: bytes
-    record: Record
+    record: Record | None
+    """None takes back what stood under this key."""
 
 
 class Log(Protocol):
@@ -68,9 +71,12 @@ class Ledger:
         """The partitions that are ours."""
         return frozenset(self._owned)
 
-    def open(self, store: Store, marker: PartitionMarker) -> None:
-        """A partition is ours now; its store holds what its topic holds."""
-        self._owned[marker.partition] = _Partition(store, marker)
+    def open(self, store: Store, marker: PartitionMarker, start: int | None = None) -> None:
+        """A partition is ours now; its store holds what its topic holds. ``start``: where its records are read from, if
+        not from the marker on.
+        """
+        begin = marker.next_offset if start is None else max(start, 0)
+        self._owned[marker.partition] = _Partition(store, marker, Reading(begin), Reading(marker.commands_offset))
 
     def drop(self, partitions: Iterable[int]) -> None:
         """Partitions are ours no longer; what was not committed is forgotten."""
@@ -95,6 +101,14 @@ class Ledger:
     def marker(self, partition: int) -> PartitionMarker:
         """How far we are."""
         return self._owned[partition].marker
+
+    def records(self, partition: int) -> Reading:
+        """How far the memberships topic was read in this partition; the group's offset follows it."""
+        return self._owned[partition].records
+
+    def commands(self, partition: int) -> Reading:
+        """How far the commands topic was read in this partition; the marker's offset of it follows."""
+        return self._owned[partition].commands
 
     # What the gate and the plan ask.
 
@@ -162,12 +176,16 @@ class Ledger:
         held = self._owned[letter.partition]
         held.aside.append(Outgoing("deadletters", letter.partition, letter.key or b"", letter))
 
+    def append(self, outgoing: Outgoing) -> None:
+        """Write a record about the sink as a whole, in a partition of ours."""
+        self._owned[outgoing.partition].aside.append(outgoing)
+
     def tell(self, alert: Alert) -> None:
         """Raise or clear an alert."""
         self._loose.append(Outgoing("alerts", 0, encode_key(alert.key), alert))
 
     def advance(self, partition: int, **changes: object) -> None:
-        """Change the partition's marker: how far the topics were read, and what was seen there."""
+        """Change the partition's marker: how far the memberships topic was taken in, and what was seen there."""
         held = self._owned[partition]
         held.marker = replace(held.marker, **changes)  # type: ignore[arg-type]
         held.moved = True
@@ -196,18 +214,21 @@ class Ledger:
         touched = {p: held for p, held in self._owned.items() if held.dirty or held.marker.clean or p in clean}
         if not touched:
             touched = dict(list(self._owned.items())[:1])
-        markers = {p: replace(held.marker, at=now, clean=p in clean) for p, held in touched.items()}
+        markers = {
+            p: replace(held.marker, at=now, clean=p in clean, commands_offset=held.commands.settled)
+            for p, held in touched.items()
+        }
+        positions = {p: held.records.settled for p, held in touched.items()}
         records = list(self._loose)
         for partition, held in touched.items():
             records += [Outgoing("ledger", partition, key, entry) for key, entry in held.changed.items()]
             records += held.aside
             records.append(Outgoing("ledger", partition, encode_key(partition), markers[partition]))
-        positions = {p: marker.next_offset for p, marker in markers.items() if marker.next_offset >= 0}
         if not self._log.commit(records, positions):
             return False
         self._loose.clear()
         for partition, held in touched.items():
-            held.kept(markers[partition])
+            held.kept(markers[partition], positions[partition])
         return True
 
 
@@ -215,18 +236,26 @@ class Ledger:
 class _Partition:
     store: Store
     marker: PartitionMarker
+    records: Reading
+    commands: Reading
     changed: dict[bytes, LedgerEntry | CohortEntry] = field(default_factory=dict)
     aside: list[Outgoing] = field(default_factory=list)
     cohorts: dict[str, CohortEntry] = field(default_factory=dict)
     """A cache: every row asks for its cohort."""
     moved: bool = False
+    position: int = field(init=False)
+    """Of the group, as far as we know."""
+
+    def __post_init__(self) -> None:
+        self.position = self.records.settled
 
     @property
     def dirty(self) -> bool:
-        return bool(self.changed or self.aside or self.moved)
+        reached = self.records.settled != self.position or self.commands.settled != self.marker.commands_offset
+        return bool(self.changed or self.aside or self.moved or reached)
 
-    def kept(self, marker: PartitionMarker) -> None:
-        self.marker = marker
+    def kept(self, marker: PartitionMarker, position: int) -> None:
+        self.marker, self.position = marker, position
         self.changed.clear()
         self.aside.clear()
         self.moved = False

@@ -1,13 +1,15 @@
 """Comparing Moodle with the ledger: for replayed records, commands, and at the end of a quarantine.
 
 Requests are collected for a moment, so that a replay of a whole partition costs one read per hundred cohorts and, where
-Moodle is right, no write.
+Moodle is right, no write. They stand in memory only; what asked for them is held on its topic (``positions``) until they
+are worked off, so that no crash loses one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -16,8 +18,38 @@ from consumers.cohorts import transitions
 from consumers.cohorts.calls import Reader, Shown, read_members
 from consumers.cohorts.comparing import Rules, compare
 from consumers.cohorts.desk import Desk, Prepared
+from consumers.cohorts.positions import Hold, Reading
 from consumers.cohorts.reasons import Reason
 from schemas.records import EntryStatus, LedgerEntry
+
+_NAMED = 50
+"""Students of a cohort that are remembered one by one; from there on all of it is compared, which costs the same read."""
+
+
+@dataclass
+class _Request:
+    """What is to be compared in one cohort."""
+
+    since: datetime
+    students: set[str] | None = field(default_factory=set)
+    """None: all of them."""
+    holds: dict[Reading, Hold] = field(default_factory=dict)
+    """What waits on the topics until it is done: the lowest place of each."""
+
+    def add(self, students: AbstractSet[str] | None) -> None:
+        if students is None or self.students is None or len(self.students | students) > _NAMED:
+            self.students = None
+        else:
+            self.students |= students
+
+    def hold(self, hold: Hold) -> None:
+        other = self.holds.get(hold.reading)
+        self.holds[hold.reading] = hold if other is None else other.merge(hold)
+
+    def release(self) -> None:
+        """It was worked off, or there is nothing to compare."""
+        for hold in self.holds.values():
+            hold.release()
 
 
 class Rechecks:
@@ -25,37 +57,39 @@ class Rechecks:
 
     def __init__(self, desk: Desk, reader: Reader) -> None:
         self._desk, self._reader = desk, reader
-        self._asked: dict[str, tuple[datetime, set[str] | None]] = {}
+        self._asked: dict[str, _Request] = {}
 
     @property
     def waiting(self) -> int:
         """Cohorts to be read."""
         return len(self._asked)
 
-    def ask(self, cohort: str, student: str | None, now: datetime) -> None:
-        """Compare one membership, or the whole cohort."""
-        since, students = self._asked.get(cohort, (now, set()))
-        if student is None:
-            students = None
-        elif students is not None:
-            students.add(student)
-        self._asked[cohort] = (since, students)
+    def ask(self, cohort: str, student: str | None, now: datetime, hold: Hold | None = None) -> None:
+        """Compare one membership, or the whole cohort. ``hold``: the place on a topic that asks for it."""
+        request = self._asked.setdefault(cohort, _Request(now))
+        request.add(None if student is None else {student})
+        if hold is not None:
+            request.hold(hold)
 
     def forget(self, lost: Callable[[str], bool]) -> None:
-        """Drop the cohorts that are no longer ours."""
+        """Drop the cohorts that are no longer ours. Their places stay held, so that the next owner reads them again."""
         self._asked = {cohort: asked for cohort, asked in self._asked.items() if not lost(cohort)}
 
     def offer(self, now: datetime) -> bool:
         """Prepare one read; whether it did."""
         until = now - self._desk.settings.recheck_window
-        ripe = (cohort for cohort, (since, _) in self._asked.items() if since <= until and not self._desk.busy(cohort))
+        ripe = (
+            cohort for cohort, request in self._asked.items() if request.since <= until and not self._desk.busy(cohort)
+        )
         known: dict[str, int] = {}
-        asked: dict[str, set[str] | None] = {}
+        asked: dict[str, _Request] = {}
         for cohort in list(islice(ripe, self._desk.settings.recheck_cohorts)):
-            _, asked[cohort] = self._asked.pop(cohort)
+            request = self._asked.pop(cohort)
             entry = self._desk.ledger.cohort(cohort)
             if entry is not None and entry.moodle_id is not None:
-                known[cohort] = entry.moodle_id
+                known[cohort], asked[cohort] = entry.moodle_id, request
+            else:
+                request.release()  # nobody is in it; what it waits for stands in the ledger
         if not known:
             return False
         self._desk.prepare(
@@ -70,13 +104,17 @@ class Rechecks:
         )
         return True
 
-    def _again(self, asked: Mapping[str, set[str] | None]) -> None:
+    def _again(self, asked: Mapping[str, _Request]) -> None:
         now = self._desk.clock.now()
-        for cohort, students in asked.items():
-            for student in [None] if students is None else students:
-                self.ask(cohort, student, now)
+        for cohort, request in asked.items():
+            if not self._desk.ledger.owns(cohort):
+                continue
+            waiting = self._asked.setdefault(cohort, _Request(now))
+            waiting.add(request.students)
+            for hold in request.holds.values():
+                waiting.hold(hold)
 
-    def _done(self, asked: Mapping[str, set[str] | None], shown: Shown | BaseException) -> None:
+    def _done(self, asked: Mapping[str, _Request], shown: Shown | BaseException) -> None:
         if isinstance(shown, BaseException):
             raise shown
         self._desk.heard(shown.failure)
@@ -86,10 +124,12 @@ class Rechecks:
         self._desk.gone |= shown.gone
         agreed = repaired = 0
         for cohort, members in shown.members.items():
-            for entry in self._entries(cohort, asked[cohort]):
+            for entry in self._entries(cohort, asked[cohort].students):
                 changed = self._compare(entry, members)
                 repaired += changed
                 agreed += not changed
+        for request in asked.values():
+            request.release()
         self._desk.witness.rechecked(agreed, repaired)
 
     def _entries(self, cohort: str, students: set[str] | None) -> Sequence[LedgerEntry]:

@@ -129,14 +129,13 @@ class Tenancy:
                 at=now,
                 clean=True,
             )
-        desk.ledger.open(store, marker)
+        start = (marker.next_offset or BEGINNING) if committed is None else min(committed, marker.next_offset)
+        desk.ledger.open(store, marker, start)
         for status in (EntryStatus.PENDING, EntryStatus.QUARANTINED):
             for entry in store.with_status(status):
                 desk.backlog.note(entry)
         self._steps.resume(partition, blocked_until=blocked)
-        if committed is None:
-            return marker.next_offset or BEGINNING
-        return min(committed, marker.next_offset)
+        return start
 
     def _in_flight(self, partitions: frozenset[int]) -> bool:
         return any(

@@ -105,11 +105,11 @@ def test_every_refusal_of_a_command_is_documented() -> None:
     """And no other."""
     page = (REFERENCE / "journal.md").read_text(encoding="utf-8")
     written = "".join(
-        (ROOT / "consumers" / "cohorts" / name).read_text(encoding="utf-8") for name in ("fold.py", "intake.py")
+        (ROOT / "consumers" / "cohorts" / name).read_text(encoding="utf-8") for name in ("fold.py", "following.py")
     )
-    reasons = set(re.findall(r'Refusal\(command, "(\w+)"\)', written)) | {"changed_since"}
+    reasons = set(re.findall(r'(?:Refusal\(command|"command_refused"), "(\w+)"', written))
 
-    assert '"changed_since"' in written
+    assert {"expired", "changed_since"} <= reasons
     assert reasons == set(re.findall(r"^\| `(\w+)`", section(page, "Reasons for refusing a command"), re.MULTILINE))
 
 

@@ -133,6 +133,7 @@ def test_a_commit_carries_everything_once() -> None:
     ledger.put(member())
     ledger.note(JournalEntry(at=NOW, kind="outcome", run="r", cohort="A"))
     ledger.advance(0, next_offset=8)
+    ledger.records(0).read_to(8)
 
     assert ledger.commit(NOW + MINUTE)
     ((records, positions),) = log.commits
