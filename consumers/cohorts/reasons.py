@@ -31,6 +31,7 @@ class Reason(StrEnum):
     ADD_UNKNOWN = "addition_unknown"
     REMOVAL_UNKNOWN = "removal_unknown"
     CREATION_UNKNOWN = "creation_unknown"
+    UNREAD = "moodle_unread"
     # settled, with something to say
     OTHER_KEY = "kept_for_another_key"
 

@@ -7,15 +7,16 @@ offset of the ledger topic it speaks; a restart reads on from there.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from schemas.records import CohortEntry, CohortState, EntryStatus, LedgerEntry, Presence
+from consumers.cohorts.reasons import Reason
+from consumers.cohorts.rows import cohort_of, entry_of, row_of, row_of_cohort, to_ms
+from consumers.cohorts.site_identity import NEWEST
+from schemas.records import CohortEntry, EntryStatus, LedgerEntry
 
 LAYOUT = "1"
 """Of the tables below. A file of another layout is thrown away and filled from the topic."""
@@ -30,6 +31,7 @@ CREATE TABLE entries (
 CREATE INDEX entries_pending ON entries (reason) WHERE status = 'pending';
 CREATE INDEX entries_due ON entries (due_at) WHERE status = 'due';
 CREATE INDEX entries_held ON entries (reason) WHERE status = 'held';
+CREATE INDEX entries_unread ON entries (cohort, student) WHERE reason = 'moodle_unread';
 CREATE INDEX entries_quarantined ON entries (since) WHERE status = 'quarantined';
 CREATE INDEX entries_parked ON entries (reason, student) WHERE status = 'parked';
 CREATE INDEX entries_parked_students ON entries (student) WHERE status = 'parked';
@@ -39,11 +41,6 @@ CREATE TABLE cohorts (
 ) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-_PRESENCE = {member.value: member for member in Presence}
-_STATUS = {member.value: member for member in EntryStatus}
-_STATE = {member.value: member for member in CohortState}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 _PUT = f"INSERT OR REPLACE INTO entries VALUES ({','.join('?' * 15)})"  # noqa: S608 - only question marks
 _PUT_COHORT = f"INSERT OR REPLACE INTO cohorts VALUES ({','.join('?' * 10)})"  # noqa: S608
 
@@ -88,43 +85,10 @@ class Store:
         self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def put(self, entry: LedgerEntry) -> None:
-        self._database.execute(
-            _PUT,
-            (
-                entry.cohort,
-                entry.student,
-                entry.desired,
-                entry.desired_revision,
-                entry.applied,
-                entry.applied_revision,
-                entry.owned,
-                entry.status,
-                _ms(entry.since),
-                entry.user_id,
-                entry.reason,
-                _maybe_ms(entry.due_at),
-                json.dumps(entry.siblings) if entry.siblings else None,
-                _maybe_ms(entry.changed_at),
-                entry.cause,
-            ),
-        )
+        self._database.execute(_PUT, row_of(entry))
 
     def put_cohort(self, entry: CohortEntry) -> None:
-        self._database.execute(
-            _PUT_COHORT,
-            (
-                entry.cohort,
-                entry.name,
-                entry.state,
-                entry.revision,
-                entry.status,
-                _ms(entry.since),
-                entry.category,
-                entry.colliding_with,
-                entry.moodle_id,
-                entry.reason,
-            ),
-        )
+        self._database.execute(_PUT_COHORT, row_of_cohort(entry))
 
     def entry(self, cohort: str, student: str) -> LedgerEntry | None:
         rows = self._select("cohort = ? AND student = ?", (cohort, student))
@@ -154,14 +118,15 @@ class Store:
         """Removals whose time has come, the longest due first; only those behind ``after``, which was given before."""
         where = "status = 'due' AND due_at <= ? {} ORDER BY due_at, cohort, student LIMIT ?"
         if after is None or after.due_at is None:
-            return self._select(where.format(""), (_ms(until), limit))
+            return self._select(where.format(""), (to_ms(until), limit))
         behind = "AND (due_at, cohort, student) > (?, ?, ?)"
-        place = (_ms(after.due_at), after.cohort, after.student)
-        return self._select(where.format(behind), (_ms(until), *place, limit))
+        place = (to_ms(after.due_at), after.cohort, after.student)
+        return self._select(where.format(behind), (to_ms(until), *place, limit))
 
     def quarantined_before(self, moment: datetime) -> Iterator[LedgerEntry]:
-        """Entries whose quarantine began before this moment."""
-        return self._select("status = 'quarantined' AND since <= ?", (_ms(moment),))
+        """Entries whose quarantine began before this moment; those that wait to be read are another matter."""
+        where = f"status = 'quarantined' AND reason <> '{Reason.UNREAD}' AND since <= ?"
+        return self._select(where, (to_ms(moment),))
 
     def parked_students(self, students: Iterable[str]) -> Iterator[LedgerEntry]:
         """Parked memberships of these students."""
@@ -178,11 +143,11 @@ class Store:
 
     def cohort(self, cohort: str) -> CohortEntry | None:
         row = self._database.execute("SELECT * FROM cohorts WHERE cohort = ?", (cohort,)).fetchone()
-        return None if row is None else _cohort(row)
+        return None if row is None else cohort_of(row)
 
     def unsettled_cohorts(self) -> list[CohortEntry]:
         rows = self._database.execute("SELECT * FROM cohorts WHERE status <> 'settled' ORDER BY cohort")
-        return [_cohort(row) for row in rows]
+        return [cohort_of(row) for row in rows]
 
     def counts(self) -> dict[tuple[str, str], int]:
         """Entries that are not settled, by status and reason."""
@@ -192,15 +157,31 @@ class Store:
             found |= {(status, str(reason)): int(count) for reason, count in self._database.execute(query)}
         return found
 
-    def newest_user(self) -> int | None:
-        """The highest id of an account that a membership was applied to."""
-        found = self._database.execute("SELECT MAX(user_id) FROM entries WHERE owned").fetchone()[0]
-        return None if found is None else int(found)
+    def site_users(self) -> list[int]:
+        """Accounts that memberships were applied to: the newest ones, and the oldest."""
+        query = "SELECT DISTINCT user_id FROM entries WHERE owned ORDER BY user_id {} LIMIT ?"
+        newest = self._database.execute(query.format("DESC"), (NEWEST,)).fetchall()
+        oldest = self._database.execute(query.format(""), (1,)).fetchall()
+        return sorted({int(row[0]) for row in (*newest, *oldest) if row[0] is not None})
+
+    def all_after(self, after: tuple[str, str], limit: int) -> list[LedgerEntry]:
+        """Entries by cohort and student, behind the given one."""
+        return list(self._select("(cohort, student) > (?, ?) ORDER BY cohort, student LIMIT ?", (*after, limit)))
+
+    def cohorts_after(self, after: str, limit: int) -> list[CohortEntry]:
+        """Cohorts in order, behind the given one."""
+        rows = self._database.execute("SELECT * FROM cohorts WHERE cohort > ? ORDER BY cohort LIMIT ?", (after, limit))
+        return [cohort_of(row) for row in rows]
+
+    def unread(self, after: tuple[str, str], limit: int) -> list[LedgerEntry]:
+        """Entries of which nobody knows what Moodle shows, by cohort and student, behind the given one."""
+        where = f"reason = '{Reason.UNREAD}' AND (cohort, student) > (?, ?) ORDER BY cohort, student LIMIT ?"
+        return list(self._select(where, (*after, limit)))
 
     def _select(self, where: str, values: tuple[object, ...]) -> Iterator[LedgerEntry]:
         # A list, since the caller changes what it reads.
         rows = self._database.execute(f"SELECT * FROM entries WHERE {where}", values).fetchall()  # noqa: S608
-        return map(_entry, rows)
+        return map(entry_of, rows)
 
     def _open(self, path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -260,54 +241,3 @@ def _identity_in(database: sqlite3.Connection) -> str | None:
 def _remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _entry(row: Any) -> LedgerEntry:
-    cohort, student, desired, wanted, applied, done, owned, status, since, user, reason, due, siblings, changed, why = (
-        row
-    )
-    return LedgerEntry(
-        cohort=cohort,
-        student=student,
-        desired=_PRESENCE[desired],
-        desired_revision=wanted,
-        applied=_PRESENCE[applied],
-        applied_revision=done,
-        owned=bool(owned),
-        status=_STATUS[status],
-        since=_time(since),
-        user_id=user,
-        reason=reason,
-        due_at=None if due is None else _time(due),
-        siblings=tuple(json.loads(siblings)) if siblings else (),
-        changed_at=None if changed is None else _time(changed),
-        cause=why,
-    )
-
-
-def _cohort(row: Any) -> CohortEntry:
-    cohort, name, state, revision, status, since, category, colliding, moodle_id, reason = row
-    return CohortEntry(
-        cohort=cohort,
-        name=name,
-        state=_STATE[state],
-        revision=revision,
-        status=_STATUS[status],
-        since=_time(since),
-        category=category,
-        colliding_with=colliding,
-        moodle_id=moodle_id,
-        reason=reason,
-    )
-
-
-def _ms(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MILLISECOND
-
-
-def _maybe_ms(moment: datetime | None) -> int | None:
-    return None if moment is None else _ms(moment)
-
-
-def _time(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=milliseconds)

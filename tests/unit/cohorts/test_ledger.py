@@ -121,7 +121,7 @@ def test_the_store_finds_what_has_to_be_worked_on() -> None:
         ("parked", Reason.NO_ACCOUNT): 2,
         ("parked", Reason.AMBIGUOUS): 1,
     } == store.counts()
-    assert (["s7"], 7) == ([one.student for one in store.named("C", 7)], store.newest_user())
+    assert (["s7"], 7) == ([one.student for one in store.named("C", 7)], store.site_users()[-1])
     store.close()
 
 
