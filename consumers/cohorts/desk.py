@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from connector.runtime.clock import Clock
+from connector.runtime.messages import Message
 from consumers.cohorts.backlog import Backlog
 from consumers.cohorts.crew import Crew
 from consumers.cohorts.ledger import Ledger
@@ -83,10 +84,16 @@ class Desk:
     """Whether the last poll brought so many records that more are sure to follow at once."""
     gone: set[str] = field(default_factory=set)
     """Cohorts of which Moodle said that they do not exist."""
+    closed: set[str] = field(default_factory=set)
+    """Why no call is prepared now, whatever there is to do: by the names of those who will open again."""
+    site_doubt: Message | None = None
+    """Why Moodle is not taken for the one that the ledger speaks of, while it is not."""
 
     @property
     def free(self) -> int:
         """Calls that may be prepared now. While Moodle is at fault it is one, when it is time to try."""
+        if self.closed:
+            return 0
         free = self.crew.free - len(self.prepared)
         if self.pause.open:
             return free

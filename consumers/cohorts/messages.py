@@ -10,6 +10,21 @@ def topic_replaced(partition: int) -> Message:
     return message(ConsumerMessage.TOPIC_REPLACED, partition=partition)
 
 
+def site_restored(missing: int, strangers: int) -> Message:
+    """Accounts that the ledger names were never there, or are somebody else's."""
+    return message(ConsumerMessage.SITE_RESTORED, missing=missing, strangers=strangers)
+
+
+def site_moved(before: str, now: str) -> Message:
+    """The site has another address."""
+    return message(ConsumerMessage.SITE_MOVED, before=before, now=now)
+
+
+def site_blind() -> Message:
+    """No account that the ledger names can be told."""
+    return message(ConsumerMessage.SITE_BLIND)
+
+
 def paused(cause: Message) -> Message:
     """Moodle is at fault."""
     return message(ConsumerMessage.PAUSED, cause=f"{cause.code} {cause.text}", fix=cause.fix)

@@ -27,6 +27,8 @@ class Pause:
         """When it last failed, monotonic."""
         self.cause: Message | None = None
         """What Moodle suffers from, while it does."""
+        self.refused = False
+        """Whether it is nothing that passes: Moodle answers, but a person has to act."""
 
     @property
     def open(self) -> bool:
@@ -50,6 +52,7 @@ class Pause:
         backoff = self._halted_wait if isinstance(error, Halted) else min(_FIRST * 2 ** (self._failures - 1), _LONGEST)
         self._until = self._clock.monotonic() + min(max(error.fault.retry_after or 0.0, backoff), _AT_MOST)
         self.cause = error.message
+        self.refused = isinstance(error, Halted)
 
 
 def concerns_site(error: MoodleError) -> bool:

@@ -27,6 +27,10 @@ class AccountSource(Protocol):
 
     def verify(self, user_ids: Collection[int]) -> None: ...
 
+    def belong(self, accepted_at: float) -> None:
+        """Forget all accounts if they were read before a person accepted another site, at this time."""
+        ...
+
     def keep_fresh(self) -> object:
         """Read all accounts again when that is due."""
         ...
@@ -52,6 +56,10 @@ class Roll:
         until = self._clock.monotonic() + _KEPT
         for student, resolution in answers.items():
             self._known[student] = (_account(resolution), until)
+
+    def clear(self) -> None:
+        """Ask again for everybody."""
+        self._known.clear()
 
     def forget(self, students: Iterable[str]) -> None:
         """Ask again when they are needed next."""

@@ -32,6 +32,10 @@ class SinkSettings(Section):
     """How long a removal waits for Moodle to show the cohorts that the student moved to. After that it is held for a
     person."""
 
+    site_check: Duration = timedelta(minutes=2)
+    """How often it is made sure that Moodle is still the one that the ledger speaks of, and no older copy: two short
+    calls. Besides that before the first call, and after each time in which Moodle was at fault."""
+
     moodle_settle: Duration = timedelta(minutes=10)
     """How long after a lost answer Moodle may still carry out the call. So long the rows of that call are not reversed,
     and a partition that was taken over from a consumer that died removes nobody. Longer than PHP's and the gateway's

@@ -44,7 +44,7 @@ class Students:
         unasked, vanished = self._desk.unasked, self._desk.vanished
         if not self._desk.crew.aside_free or (self._not_before is not None and now < self._not_before):
             return False
-        if not (self._desk.pause.open or self._desk.pause.trial):
+        if self._desk.closed or not (self._desk.pause.open or self._desk.pause.trial):
             return False
         if vanished:
             users = list(vanished)

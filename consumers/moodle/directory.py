@@ -155,6 +155,13 @@ class Directory:
         if (refused := self._store.meta("refused_loss")) is not None:
             self._store.remember(accepted_loss=refused, refused_loss=None, tried_at=None)
 
+    def belong(self, accepted_at: float) -> None:
+        """Forget all accounts if they were read before a person accepted another site, at this time (of the epoch)."""
+        if (self._store.meta("accepted_at") or 0.0) < accepted_at:
+            with self._reading:
+                self._store.empty()
+                self._store.remember(accepted_at=accepted_at)
+
     def close(self) -> None:
         """Close the store."""
         self._store.close()

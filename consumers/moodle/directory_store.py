@@ -74,6 +74,13 @@ class DirectoryStore:
                 if number is not None:
                     db.execute("INSERT INTO meta VALUES (?, ?)", (name, repr(number)))
 
+    def empty(self) -> None:
+        """Forget all accounts, and when they were read."""
+        with self._transaction() as db:
+            for table in ("entries", "users", "looked"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+            db.execute("DELETE FROM meta WHERE name <> 'of'")
+
     def count_values(self) -> int:
         """Distinct values that lead to some account."""
         with self._lock:

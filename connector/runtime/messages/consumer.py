@@ -53,3 +53,21 @@ class ConsumerMessage(Entry):
         "Moodle cannot be asked for accounts: {cause}",
         "Students whose account is not known yet wait. {fix}",
     )
+    SITE_RESTORED = (
+        "CS5021",
+        "This Moodle is not the one that the ledger speaks of: {missing} accounts were never there, {strangers} are others.",
+        'It was probably restored from a back-up; nothing is sent to it. "cohortstream accept-site" shows it and accepts it.',
+    )
+    SITE_MOVED = (
+        "CS5022",
+        "The ledger speaks of the Moodle at {before}, but this one calls itself {now}.",
+        'If it has moved, "cohortstream accept-site" accepts it; if it is a copy, correct the address. Nothing is sent to it.',
+    )
+    SITE_BLIND = (
+        "CS5023",
+        "The service user sees none of the accounts that the ledger names.",
+        (
+            "Allow moodle/user:viewdetails and moodle/user:viewalldetails again; it then goes on by itself. If it is another "
+            'Moodle: "cohortstream accept-site". Nothing is sent until then.'
+        ),
+    )

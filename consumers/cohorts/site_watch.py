@@ -1,0 +1,166 @@
+"""Making sure that Moodle is the one that the ledger speaks of.
+
+Before the first call after a take-over or after any fault, and every few minutes, a look: who are you, and are the accounts
+that the ledger names still what they were? Until it has succeeded no call is sent. A restored Moodle was mostly away for a
+while, so nothing is written to it before it was noticed. What is odd stops the sink until the site is what it was, or a
+person accepts it; membership in the group is kept meanwhile and records are taken in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Protocol
+
+from connector.runtime.messages import Message
+from consumers.cohorts import messages
+from consumers.cohorts.desk import Desk
+from consumers.cohorts.site_identity import Judgement, Verdict, chosen, judge, renew, witnesses
+from consumers.moodle.errors import MoodleError
+from consumers.moodle.values import Sighting
+from schemas.records import LedgerEntry
+
+GATE = "site"
+"""What keeps calls back, by this name on the desk."""
+
+
+class SiteReader(Protocol):
+    """What is needed of ``MoodleReader``."""
+
+    def sight(self, user_ids: Collection[int]) -> Sighting: ...
+
+
+class Accounts(Protocol):
+    """What is needed of ``Directory``."""
+
+    def belong(self, accepted_at: float) -> None:
+        """Forget all accounts if they were read before a person accepted another site."""
+        ...
+
+
+class SiteWatch:
+    """Looks, and keeps the gate."""
+
+    def __init__(self, desk: Desk, reader: SiteReader, accounts: Accounts, names: str | None) -> None:
+        """``names``: the profile field that names students, if one does."""
+        self._desk, self._reader, self._accounts, self._names = desk, reader, accounts, names
+        self._named: dict[int, frozenset[int]] = {}
+        """By partition: accounts to know the site by."""
+        self._looking = False
+        self._looked_at = self._next_look = float("-inf")
+        self.judgements: dict[int, Judgement] = {}
+        """By partition: what the last look said."""
+
+    def taken(self, partition: int) -> None:
+        """A partition is ours now, or was begun anew."""
+        ledger = self._desk.ledger
+        known = {account.user_id for account in witnesses(ledger.marker(partition).site)}
+        self._named[partition] = chosen(known.union(ledger.store(partition).site_users()))
+        self.judgements.pop(partition, None)
+        self.look_again()
+
+    def forget(self, partitions: Collection[int]) -> None:
+        """Partitions are about to be ours no longer."""
+        for partition in partitions:
+            self._named.pop(partition, None)
+            self.judgements.pop(partition, None)
+
+    def note(self, entry: LedgerEntry) -> None:
+        """An entry was written; its account may be newer than those that are known."""
+        if entry.user_id is None or not entry.owned:
+            return
+        partition = self._desk.ledger.partition_of(entry.cohort)
+        named = self._named.get(partition, frozenset())
+        if entry.user_id not in named and entry.user_id > min(sorted(named)[1:], default=0):
+            self._named[partition] = chosen(named | {entry.user_id})
+
+    def look_again(self) -> None:
+        """Send nothing before the next look."""
+        self._desk.closed.add(GATE)
+        self._looked_at = self._next_look = float("-inf")
+
+    def offer(self) -> None:
+        """Look, if it is time."""
+        desk, moment = self._desk, self._desk.clock.monotonic()
+        if self._looked_at <= desk.pause.failed_at:
+            desk.closed.add(GATE)  # whatever failed, it may be another one that answers next
+        must = GATE in desk.closed and desk.site_doubt is None
+        if self._looking or not desk.ledger.owned or not (must or moment >= self._next_look):
+            return
+        if not desk.crew.aside_free or not (desk.pause.open or desk.pause.trial):
+            return
+        self._looking = True
+        ids = frozenset().union(*self._named.values())
+        accepted = self._accepted_at()
+
+        def job() -> Sighting | MoodleError:
+            try:
+                seen = self._reader.sight(ids)
+            except MoodleError as error:
+                return error
+            if accepted is not None:
+                self._accounts.belong(accepted.timestamp())
+            return seen
+
+        def done(answer: Sighting | BaseException) -> None:
+            self._looking = False
+            if isinstance(answer, MoodleError):
+                desk.pause.failed(answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                self._seen(answer, moment, ids)
+
+        desk.crew.start("site: look", job, done, aside=True)
+
+    def _accepted_at(self) -> datetime | None:
+        ledger = self._desk.ledger
+        sites = (ledger.marker(partition).site for partition in ledger.owned)
+        return max((site.accepted_at for site in sites if site is not None and site.accepted_at), default=None)
+
+    def _seen(self, seen: Sighting, began: float, ids: Collection[int]) -> None:
+        desk = self._desk
+        self._looked_at = began
+        for partition in desk.ledger.owned & self._named.keys():
+            named = self._named[partition] & set(ids)
+            site = desk.ledger.marker(partition).site
+            self.judgements[partition] = judge(site, named, seen, self._names)
+        odd = [one for one in self.judgements.values() if one.verdict is not Verdict.SAME]
+        if odd:
+            desk.closed.add(GATE)
+            desk.site_doubt = _told(odd)
+            self._next_look = began + desk.settings.fault_retry.total_seconds()
+            return
+        self._remember(seen, ids)
+        self._next_look = began + desk.settings.site_check.total_seconds()
+        desk.site_doubt = None
+        if desk.ledger.owned <= self.judgements.keys() and began > desk.pause.failed_at:
+            desk.closed.discard(GATE)
+            self._end_pause()
+
+    def _remember(self, seen: Sighting, ids: Collection[int]) -> None:
+        ledger = self._desk.ledger
+        for partition in self.judgements.keys() & ledger.owned:
+            before = ledger.marker(partition).site
+            site = renew(before, self._named[partition] & set(ids), seen, self._names)
+            if site != before:
+                ledger.advance(partition, site=site)
+
+    def _end_pause(self) -> None:
+        """Moodle answers again. Whether it also does what it refused last shows when that is tried, if there is any."""
+        desk = self._desk
+        if not desk.pause.refused or (desk.crew.idle and not len(desk.backlog)):
+            desk.pause.succeeded()
+
+
+def _told(odd: Collection[Judgement]) -> Message:
+    """The message about what is odd; names of people stand in the answer of the command only."""
+    worst = next((one for one in odd if one.verdict is Verdict.OTHER), None)
+    if worst is None:
+        return messages.site_blind()
+    if worst.url.rstrip("/").lower() != worst.before.rstrip("/").lower():
+        return messages.site_moved(worst.before, worst.url)
+    missing = {one.user_id for judgement in odd for one in judgement.oddities if one.now is None}
+    others = {one.user_id for judgement in odd for one in judgement.oddities if one.now is not None}
+    return messages.site_restored(len(missing), len(others))
+
