@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Iterator
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -22,6 +22,7 @@ _NAMES = {
     float: "number",
     bool: "true or false",
     timedelta: "duration",
+    datetime: "date or time with zone",
     time: "time of day",
     Path: "path",
 }

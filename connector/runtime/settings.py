@@ -8,9 +8,10 @@ from it, so a field without one fails a test. Unknown keys are faults, and all f
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SecretStr, model_validator
 
@@ -44,6 +45,9 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer
 
 class Section(BaseModel):
     """Base of every settings section."""
+
+    superseded: ClassVar[Mapping[str, str]] = {}
+    """Keys of earlier releases that are gone, and what to do instead."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, hide_input_in_errors=True

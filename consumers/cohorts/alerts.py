@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from connector.runtime.messages import Message, find
 from consumers.cohorts import messages
 from consumers.cohorts.desk import Desk
+from consumers.cohorts.reasons import Reason
 from schemas.records import Alert, AlertState
 
 _EVERY = timedelta(seconds=5)
@@ -40,10 +41,10 @@ class Alerts:
         for alert in standing:
             entry = find(alert.code)
             mine = alert.key.startswith(f"{self._sink}.") and alert.state is AlertState.RAISED
-            if mine and entry is not None and entry.placeholders == alert.parameters.keys():
+            if mine and entry is not None:  # an earlier release may have told of it with other parameters
                 about = alert.key.removeprefix(f"{self._sink}.")
                 self._told[about] = Message(entry, alert.parameters)
-                if about == "held" or about.startswith("parked."):
+                if (about == "held" or about.startswith("parked.")) and "count" in alert.parameters:
                     self._counted[about] = int(alert.parameters["count"])
 
     def tell(self, about: str, message: Message | None, now: datetime) -> None:
@@ -57,8 +58,9 @@ class Alerts:
                 counts[key] = counts.get(key, 0) + n
         self._desk.witness.stands(counts, len(self._desk.ledger.owned))
         held = sum(n for (status, _), n in counts.items() if status == "held")
-        limit = self._desk.settings.removal_limit
-        self._grown("held", held, messages.removals_held(held, limit), now)
+        cohorts = sum(store.held_cohorts() for store in self._desk.ledger.stores())
+        past = counts.get(("held", Reason.REMOVAL_LIMIT), 0)
+        self._grown("held", held, messages.removals_held(held, cohorts, past), now)
         reasons = {reason for status, reason in counts if status == "parked"}
         known = {key.removeprefix("parked.") for key in self._counted if key.startswith("parked.")}
         for reason in sorted(reasons | known):

@@ -18,12 +18,12 @@ from connector.runtime.telemetry import Labelled, Metrics, Pseudonym, Tracer
 from consumers.cohorts.additions import Additions
 from consumers.cohorts.alerts import Alerts
 from consumers.cohorts.backlog import Backlog
+from consumers.cohorts.breaker_settings import open_allowances
 from consumers.cohorts.calls import Reader, Writer
 from consumers.cohorts.creations import Creations
 from consumers.cohorts.crew import Crew, Executor
 from consumers.cohorts.desk import Desk, LeaseTerm
 from consumers.cohorts.following import Following
-from consumers.cohorts.guard import Budget, RunBudget
 from consumers.cohorts.inbox import KafkaInbox
 from consumers.cohorts.intake import Intake
 from consumers.cohorts.ledger import Ledger, Log
@@ -35,6 +35,7 @@ from consumers.cohorts.rechecks import Rechecks
 from consumers.cohorts.removals import Removals
 from consumers.cohorts.roll import AccountSource, Roll
 from consumers.cohorts.settings import SinkSettings
+from consumers.cohorts.spending import Spending
 from consumers.cohorts.students import Students
 from consumers.cohorts.tenancy import Tenancy
 from consumers.cohorts.witness import Witness
@@ -89,7 +90,6 @@ def assemble(
     log: Log,
     partitions: int,
     run: str,
-    budget: Budget | None = None,
 ) -> Assembled:
     """The consumer over any log."""
     watched: list[Consumer] = []
@@ -123,7 +123,7 @@ def assemble(
             desk,
             site.reader,
             site.writer,
-            budget or RunBudget(settings.removal_limit),
+            Spending(ledger, settings.breaker.limits(), open_allowances(settings.allowances, partitions)),
             Removals.limits(seconds, site.max_input_vars, rows),
         ),
         rechecks,
@@ -148,8 +148,7 @@ class CohortConsumer:
         codec: Codec,
         site: Site,
         around: Surroundings,
-        budget: Budget | None = None,
-    ) -> None:
+        ) -> None:
         """Joins the group ``cohortstream.<sink>``. The topics must exist.
 
         Raises:
@@ -161,10 +160,10 @@ class CohortConsumer:
         self._producer.initialise()
         log = KafkaLog(self._producer, topics, codec, lambda: self._inbox.group)
         partitions = connection.settings.partitions
-        parts = assemble(sink, settings, site, around, codec, log, partitions, self.run, budget)
+        parts = assemble(sink, settings, site, around, codec, log, partitions, self.run)
         self._consumer, self._desk = parts.consumer, parts.desk
         parts.consumer.restore_alerts(_standing_alerts(connection, topics.alerts, codec, around.clock))
-        identity = topic_id(connection, topics.ledger)
+        identity = f"{topic_id(connection, topics.ledger)} {topic_id(connection, topics.journal)}"
         restorer = KafkaRestorer(connection, topics, codec, around.clock, settings.state_directory, identity)
         tenancy = Tenancy(
             parts.desk,
@@ -193,11 +192,6 @@ class CohortConsumer:
         """Whether a removal becomes due within this time from now."""
         moment = self._desk.clock.now() + time
         return any(next(iter(store.due(moment, 1)), None) is not None for store in self._desk.ledger.stores())
-
-    @property
-    def budget(self) -> Budget:
-        """What is left of the removals that this process may do; for the consumer that takes this one's place."""
-        return self._consumer.budget
 
     @property
     def paused(self) -> Message | None:

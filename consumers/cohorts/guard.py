@@ -1,13 +1,9 @@
-"""What may be done of a plan: additions always, removals within a budget.
-
-The budget of this release is a fixed number of removals per run, that is, in the life of one process. A breaker that
-counts over a rolling day takes its place behind the same ``Budget``.
-"""
+"""What may be done of a plan: additions always, removals within a budget; see ``breaker`` for the budget."""
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 from consumers.cohorts.plan import Plan, Removal
@@ -19,24 +15,9 @@ class Budget(Protocol):
 
     def charge(self, removal: Removal) -> Self | None: ...
 
-
-@dataclass(frozen=True, slots=True)
-class RunBudget:
-    """At most ``limit`` removals in the life of a process.
-
-    A removal counts once per (membership, revision), however often it is tried; one that a person released counts not.
-    """
-
-    limit: int
-    spent: AbstractSet[tuple[str, str, int]] = frozenset()
-
-    def charge(self, removal: Removal) -> RunBudget | None:
-        mark = (removal.cohort, removal.student, removal.revision)
-        if removal.released or mark in self.spent:
-            return self
-        if len(self.spent) >= self.limit:
-            return None
-        return replace(self, spent=self.spent | {mark})
+    def allowance_of(self, removal: Removal) -> str | None:
+        """Name of the allowance that a removal was charged to; None for the budget of every day."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +26,22 @@ class Verdict:
 
     approved: Plan
     held: tuple[Removal, ...]
-    budget: Budget
+    allowances: Mapping[Removal, str] = field(default_factory=dict)
+    """By approved removal the allowance that it passes under; those of the budget of every day are left out."""
     reason: Reason = Reason.REMOVAL_LIMIT
 
 
 def guard(plan: Plan, budget: Budget) -> Verdict:
     """Split the plan's removals by the budget, in the plan's order; whatever else it holds passes."""
     approved, held = [], []
+    allowances: dict[Removal, str] = {}
     for removal in plan.removals:
         charged = budget.charge(removal)
         if charged is None:
             held.append(removal)
-        else:
-            budget = charged
-            approved.append(removal)
-    return Verdict(replace(plan, removals=tuple(approved)), tuple(held), budget)
+            continue
+        budget = charged
+        approved.append(removal)
+        if (under := budget.allowance_of(removal)) is not None:
+            allowances[removal] = under
+    return Verdict(replace(plan, removals=tuple(approved)), tuple(held), allowances)

@@ -167,8 +167,9 @@ class Ledger:
         self._watch(entry)
 
     def note(self, entry: JournalEntry) -> None:
-        """Append to the journal."""
+        """Append to the journal, and to what the store remembers of it."""
         held = self._owned[self.partition_of(entry.cohort)]
+        held.store.note(entry)
         held.aside.append(Outgoing("journal", held.marker.partition, encode_key(entry.cohort), entry))
 
     def set_aside(self, letter: DeadLetter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from connector.runtime.clock import Clock
@@ -11,13 +12,18 @@ from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.errors import TransactionAborted
 from connector.runtime.kafka.group import GroupConsumer
 from connector.runtime.kafka.producer import TransactionalProducer
-from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up
+from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up, offsets_at
 from connector.runtime.kafka.topics import Topics
 from connector.runtime.messages import ConsumerMessage, message
 from consumers.cohorts.ledger import Outgoing, remember_marker
+from consumers.cohorts.recent import KEPT
 from consumers.cohorts.store import Store
 from schemas.codec import Codec, Undecodable
-from schemas.records import CohortEntry, LedgerEntry, PartitionMarker
+from schemas.records import CohortEntry, JournalEntry, LedgerEntry, PartitionMarker
+
+
+_JOURNAL_READ = timedelta(hours=26)
+"""How far back the journal is read into a fresh file: the day that counts, and some for clocks that differ."""
 
 
 class KafkaLog:
@@ -51,12 +57,12 @@ class KafkaLog:
 
 
 class KafkaRestorer:
-    """A ``Restorer`` from the ledger topic into files of the state directory."""
+    """A ``Restorer`` from the ledger topic, and the last day of the journal, into files of the state directory."""
 
     def __init__(
         self, connection: Connection, topics: Topics, codec: Codec, clock: Clock, directory: Path, identity: str
     ) -> None:
-        """``identity``: ids of the ledger's topic; a file made from another one is thrown away."""
+        """``identity``: ids of the ledger's and the journal's topics; a file made from others is thrown away."""
         self._connection, self._topics, self._codec, self._clock = connection, topics, codec, clock
         self._directory, self._identity = directory, identity
 
@@ -64,43 +70,78 @@ class KafkaRestorer:
         return Store(self._directory / f"{self._topics.ledger}-{partition}.sqlite", self._identity)
 
     def restore(self, stores: Mapping[int, Store]) -> None:
-        starts = {partition: store.fact("ledger_offset") for partition, store in stores.items()}
-        offsets = {partition: BEGINNING if start is None else int(start) for partition, start in starts.items()}
-        tail = Tail(self._connection, self._topics.ledger, offsets)
+        self._read(self._topics.ledger, _starts(stores, "ledger_offset"), "ledger_offset", stores, self._apply)
+        since = self._clock.now() - _JOURNAL_READ
+        # What lies before that is of no use, and a file that was left weeks ago would take long.
+        recent = offsets_at(self._connection, self._topics.journal, stores, int(since.timestamp() * 1000))
+        starts = {p: max(start, recent[p]) for p, start in _starts(stores, "journal_offset").items()}
+        self._read(self._topics.journal, starts, "journal_offset", stores, self._remember)
+        for store in stores.values():
+            store.recent.forget_before(self._clock.now() - KEPT)
+            store.keep()
+
+    def reached(self, partitions: Collection[int]) -> Mapping[int, Mapping[str, int]]:
+        if not partitions:
+            return {}
+        ends = {"ledger_offset": self._ends(self._topics.ledger, partitions)}
+        ends["journal_offset"] = self._ends(self._topics.journal, partitions)
+        return {partition: {fact: of[partition] for fact, of in ends.items()} for partition in partitions}
+
+    def _read(
+        self,
+        topic: str,
+        starts: Mapping[int, int],
+        fact: str,
+        stores: Mapping[int, Store],
+        take: Callable[[Message, Store], None],
+    ) -> None:
+        """Read to the end and remember, as this fact, how far that was."""
+        tail = Tail(self._connection, topic, starts)
         try:
             for batch in catch_up(tail, self._clock):
                 for record in batch:
-                    self._apply(record, stores[record.partition])
+                    take(record, stores[record.partition])
             for partition, position in tail.positions.items():
-                stores[partition].set_fact("ledger_offset", str(position))
+                stores[partition].set_fact(fact, str(position))
         finally:
             tail.close()
-        for store in stores.values():
-            store.keep()
 
-    def reached(self, partitions: Collection[int]) -> Mapping[int, int]:
-        if not partitions:
-            return {}
-        tail = Tail(self._connection, self._topics.ledger, dict.fromkeys(partitions, BEGINNING))
+    def _ends(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
+        tail = Tail(self._connection, topic, dict.fromkeys(partitions, BEGINNING))
         try:
             return tail.ends()
         finally:
             tail.close()
 
-    def _apply(self, record: Message, store: Store) -> None:
-        if record.value is None:
-            return
+    def _decode(self, record: Message, topic: str) -> object:
+        """The record; None for one without a value.
+
+        Raises:
+            Halted: it cannot be decoded. Going on would forget what a later release wrote down.
+        """
         try:
-            entry = self._codec.decode(record.value)
+            return None if record.value is None else self._codec.decode(record.value)
         except Undecodable as error:
-            # Going on would forget what a later release wrote down.
-            raise Halted(message(ConsumerMessage.UNDECODABLE, topic=self._topics.ledger, reason=str(error))) from error
-        match entry:
-            case LedgerEntry():
+            raise Halted(message(ConsumerMessage.UNDECODABLE, topic=topic, reason=str(error))) from error
+
+    def _remember(self, record: Message, store: Store) -> None:
+        entry = self._decode(record, self._topics.journal)
+        if isinstance(entry, JournalEntry):
+            store.note(entry)
+
+    def _apply(self, record: Message, store: Store) -> None:
+        match self._decode(record, self._topics.ledger):
+            case LedgerEntry() as entry:
                 store.put(entry)
-            case CohortEntry():
-                store.put_cohort(entry)
-            case PartitionMarker():
-                remember_marker(store, entry)
+            case CohortEntry() as cohort:
+                store.put_cohort(cohort)
+            case PartitionMarker() as marker:
+                remember_marker(store, marker)
             case _:
                 pass  # of a later release, and none of our business
+
+
+def _starts(stores: Mapping[int, Store], fact: str) -> dict[int, int]:
+    """Where to go on, by what each store remembers."""
+    known = {partition: store.fact(fact) for partition, store in stores.items()}
+    return {partition: BEGINNING if offset is None else int(offset) for partition, offset in known.items()}

@@ -18,7 +18,6 @@ from consumers.cohorts.alerts import Alerts
 from consumers.cohorts.creations import Creations
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.following import Following
-from consumers.cohorts.guard import Budget
 from consumers.cohorts.intake import Intake
 from consumers.cohorts.letters import Letters
 from consumers.cohorts.reasons import Reason
@@ -120,11 +119,6 @@ class Consumer:
             and not (desk.prepared or len(desk.backlog) or self._rechecks.waiting or self._creations.waiting)
             and not desk.ledger.dirty
         )
-
-    @property
-    def budget(self) -> Budget:
-        """What is left of the removals of this run."""
-        return self._removals.budget
 
     def restore_alerts(self, standing: Iterable[Alert]) -> None:
         """What earlier processes raised, so that it can be cleared."""

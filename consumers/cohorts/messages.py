@@ -35,8 +35,9 @@ def directory_silent(cause: Message) -> Message:
     return message(ConsumerMessage.DIRECTORY, cause=f"{cause.code} {cause.text}", fix=cause.fix)
 
 
-def removals_held(count: int, limit: int) -> Message:
-    return message(ConsumerMessage.REMOVALS_HELD, count=count, limit=limit)
+def removals_held(count: int, cohorts: int, past: int) -> Message:
+    """``past`` of them only because the day's budget is spent."""
+    return message(ConsumerMessage.REMOVALS_HELD, count=count, cohorts=cohorts, past=past)
 
 
 def parked(count: int, reason: str) -> Message:

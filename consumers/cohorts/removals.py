@@ -17,9 +17,10 @@ from consumers.cohorts import transitions
 from consumers.cohorts.calls import Reader, Sent, Shown, Writer, read_members, send
 from consumers.cohorts.desk import Desk, Prepared
 from consumers.cohorts.findings import apply_findings
-from consumers.cohorts.guard import Budget, Verdict, guard
+from consumers.cohorts.guard import Verdict, guard
 from consumers.cohorts.plan import Plan, Removal, build_plan
 from consumers.cohorts.reasons import Reason
+from consumers.cohorts.spending import Spending
 from consumers.moodle.batches import REMOVE_FIELDS, CallCost, CallLimits, Row, next_call
 from schemas.records import LedgerEntry, Presence
 
@@ -42,16 +43,18 @@ class _Approval:
     at: float
     """Monotonic."""
     members: Mapping[str, AbstractSet[int]]
+    allowance: str | None
+    """What it passes under, for the journal."""
 
 
 class Removals:
     """Prepares calls that remove, and takes their answers."""
 
-    def __init__(self, desk: Desk, reader: Reader, writer: Writer, budget: Budget, limits: CallLimits) -> None:
+    def __init__(self, desk: Desk, reader: Reader, writer: Writer, spending: Spending, limits: CallLimits) -> None:
         self._desk, self._reader, self._writer = desk, reader, writer
         self._limits = limits
         self._cost = CallCost()
-        self.budget = budget
+        self._spending = spending
         self.blocked_until: dict[int, datetime] = {}
         """Partitions in which nobody is removed yet, since a call of their former consumer may still arrive."""
         self._later: dict[Key, tuple[datetime, timedelta]] = {}
@@ -169,12 +172,14 @@ class Removals:
         entries = [entry for entry in desk.entries(keys) if entry.due_at is not None and entry.due_at <= now]
         plan = self._plan([entry for entry in entries if entry.cohort in shown.members], shown.members, now)
         self._settle(plan, now)
-        verdict = guard(plan, self.budget)
-        self.budget = verdict.budget
+        # What was approved and has no intent yet keeps its place; what is withdrawn before gives it back.
+        standing = {removal: approval.allowance for removal, approval in self._approved.items()}
+        verdict = guard(plan, self._spending.left(plan.removals, standing, now))
         self._hold(verdict, now)
         for removal in verdict.approved.removals:
             desk.crew.lock([removal.cohort])
-            self._approved[removal] = _Approval(desk.clock.monotonic(), shown.members)
+            allowance = verdict.allowances.get(removal)
+            self._approved[removal] = _Approval(desk.clock.monotonic(), shown.members, allowance)
 
     def _hold(self, verdict: Verdict, now: datetime) -> None:
         for removal in verdict.held:
@@ -199,6 +204,7 @@ class Removals:
             return False
         chosen = {Row(removal.cohort_id, removal.user_id) for removal in going}
         for removal in going:
+            allowance = self._approved[removal].allowance
             for entry in desk.entries([(removal.cohort, removal.student)]):
                 desk.ledger.put(transitions.quarantine(entry, Reason.REMOVAL_UNKNOWN, removal.user_id, now))
                 desk.note(
@@ -209,6 +215,7 @@ class Removals:
                     cohort_id=removal.cohort_id,
                     user_id=removal.user_id,
                     reason=Reason.RELEASED if removal.released else None,
+                    details={"allowance": allowance} if allowance else {},
                 )
         contexts = desk.witness.contexts((removal.cohort, removal.student) for removal in going)
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from connector.runtime.settings import Duration, Section
+from consumers.cohorts.breaker_settings import AllowanceSettings, BreakerSettings
 from consumers.moodle.settings import DirectorySettings, MoodleSettings
 
 
 class SinkSettings(Section):
     """One Moodle that receives cohorts. Several may hang on the same topics, each under its own name."""
+
+    superseded: ClassVar[Mapping[str, str]] = {
+        "removal_limit": "The table [sinks.NAME.breaker] says how many members may leave within 24 hours: leave this out to "
+        "have its defaults, or set both partition_share and partition_least to 0 to hold every removal."
+    }
 
     moodle: MoodleSettings
     """The site and how it is called."""
@@ -41,9 +48,11 @@ class SinkSettings(Section):
     and a partition that was taken over from a consumer that died removes nobody. Longer than PHP's and the gateway's
     time limits together."""
 
-    removal_limit: Annotated[int, Field(ge=0)] = 500
-    """Most removals in one run, that is, in the life of one consumer process. Further ones are held until a person lets
-    them pass; additions go on. 0 holds every removal."""
+    breaker: BreakerSettings = BreakerSettings()
+    """How many members may leave within 24 hours."""
+
+    allowances: tuple[AllowanceSettings, ...] = ()
+    """Times in which more may leave."""
 
     foreign: Literal["keep"] = "keep"
     """What happens to members whom no record ever named: they stay."""
@@ -91,3 +100,10 @@ class SinkSettings(Section):
     state_directory: Path = Path("var/state")
     """Where the local copies of the ledger stand. They are a cache: when lost, they are filled again from the topic. Two
     consumers on one machine may share it."""
+
+    @field_validator("allowances")
+    @classmethod
+    def _names_differ(cls, value: Sequence[AllowanceSettings]) -> Sequence[AllowanceSettings]:
+        if len({one.name for one in value}) < len(value):
+            raise ValueError("two allowances have one name")
+        return value

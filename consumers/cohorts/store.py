@@ -14,11 +14,13 @@ from datetime import datetime
 from pathlib import Path
 
 from consumers.cohorts.reasons import Reason
+from consumers.cohorts.recent import TABLES as _RECENT
+from consumers.cohorts.recent import Recent
 from consumers.cohorts.rows import cohort_of, entry_of, row_of, row_of_cohort, to_ms
 from consumers.cohorts.site_identity import NEWEST
-from schemas.records import CohortEntry, EntryStatus, LedgerEntry
+from schemas.records import CohortEntry, EntryStatus, JournalEntry, LedgerEntry
 
-LAYOUT = "1"
+LAYOUT = "2"
 """Of the tables below. A file of another layout is thrown away and filled from the topic."""
 
 _TABLES = """
@@ -34,6 +36,7 @@ CREATE INDEX entries_held ON entries (reason) WHERE status = 'held';
 CREATE INDEX entries_unread ON entries (cohort, student) WHERE reason = 'moodle_unread';
 CREATE INDEX entries_quarantined ON entries (since) WHERE status = 'quarantined';
 CREATE INDEX entries_parked ON entries (reason, student) WHERE status = 'parked';
+CREATE INDEX entries_present ON entries (cohort) WHERE applied = 'present';
 CREATE INDEX entries_parked_students ON entries (student) WHERE status = 'parked';
 CREATE TABLE cohorts (
     cohort TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, revision INTEGER NOT NULL, status TEXT NOT NULL,
@@ -55,6 +58,7 @@ class Store:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._identity = f"{LAYOUT} {identity}"
         self._database = _memory() if path is None else self._open(path)
+        self.recent = Recent(self._database)
         if self.fact("identity") is None:
             self.set_fact("identity", self._identity)
 
@@ -83,6 +87,14 @@ class Store:
 
     def set_fact(self, name: str, value: str) -> None:
         self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def note(self, entry: JournalEntry) -> None:
+        """Remember what an entry of the journal says of removals and commands."""
+        self.recent.note(entry)
+
+    def followed(self, command: str) -> bool:
+        """Whether the command of this id was answered before: followed or refused. Asked within two days of its issue."""
+        return self.recent.followed(command)
 
     def put(self, entry: LedgerEntry) -> None:
         self._database.execute(_PUT, row_of(entry))
@@ -162,6 +174,11 @@ class Store:
         query = "SELECT DISTINCT user_id FROM entries WHERE owned ORDER BY user_id {} LIMIT ?"
         newest = self._database.execute(query.format("DESC"), (NEWEST,)).fetchall()
         oldest = self._database.execute(query.format(""), (1,)).fetchall()
+    def held_cohorts(self) -> int:
+        """Cohorts with removals that wait for a person."""
+        query = "SELECT COUNT(DISTINCT cohort) FROM entries WHERE status = 'held'"
+        return int(self._database.execute(query).fetchone()[0])
+
         return sorted({int(row[0]) for row in (*newest, *oldest) if row[0] is not None})
 
     def all_after(self, after: tuple[str, str], limit: int) -> list[LedgerEntry]:
@@ -228,7 +245,7 @@ def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
         database.execute(f"PRAGMA {pragma}").fetchall()
     database.execute("BEGIN IMMEDIATE")
     if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone():
-        for statement in _TABLES.split(";\n"):
+        for statement in (_TABLES + _RECENT).split(";\n"):
             database.execute(statement)
     return database
 

@@ -17,7 +17,7 @@ from consumers.cohorts.desk import Desk
 from consumers.cohorts.ledger import remembered_marker
 from consumers.cohorts.messages import topic_replaced
 from consumers.cohorts.store import Store
-from schemas.records import EntryStatus, PartitionMarker
+from schemas.records import PartitionMarker
 
 _RELEASE_ATTEMPTS = 3
 """A rebalance may roll a transaction back; without a commit the next owner must wait before it removes anybody."""
@@ -27,22 +27,25 @@ _STEP = 0.02
 
 
 class Restorer(Protocol):
-    """Brings stores to the end of the ledger topic."""
+    """Brings stores to the end of the ledger topic, and of the journal."""
 
     def store_of(self, partition: int) -> Store:
         """The local store, as it was left, or empty."""
         ...
 
     def restore(self, stores: Mapping[int, Store]) -> None:
-        """Read what the stores lack: entries, cohorts, and the marker (``ledger.remember_marker``).
+        """Read what the stores lack: entries, cohorts, the marker (``ledger.remember_marker``), and what the journal
+        says of the last day (``Store.note``).
 
         Raises:
             KafkaFault: the topic cannot be read.
         """
         ...
 
-    def reached(self, partitions: Collection[int]) -> Mapping[int, int]:
-        """Offsets of the ledger topic; what is below will be in the stores once the next commit has succeeded."""
+    def reached(self, partitions: Collection[int]) -> Mapping[int, Mapping[str, int]]:
+        """By partition, facts for its store: offsets of the topics that it is made from. What is below will be in the
+        store once the next commit has succeeded.
+        """
         ...
 
 
@@ -98,9 +101,10 @@ class Tenancy:
         clean = frozenset() if self._in_flight(partitions) else (partitions & desk.ledger.owned) - blocked
         reached = self._restorer.reached(clean)
         if any(self._commit(clean=clean) for _ in range(_RELEASE_ATTEMPTS)):
-            for partition, offset in reached.items():
+            for partition, offsets in reached.items():
                 store = desk.ledger.store(partition)
-                store.set_fact("ledger_offset", str(offset))
+                for fact, offset in offsets.items():
+                    store.set_fact(fact, str(offset))
                 store.keep()
         self._drop(partitions)
 
@@ -131,9 +135,6 @@ class Tenancy:
             )
         start = (marker.next_offset or BEGINNING) if committed is None else min(committed, marker.next_offset)
         desk.ledger.open(store, marker, start)
-        for status in (EntryStatus.PENDING, EntryStatus.QUARANTINED):
-            for entry in store.with_status(status):
-                desk.backlog.note(entry)
         self._steps.resume(partition, blocked_until=blocked)
         return start
 

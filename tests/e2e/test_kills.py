@@ -32,7 +32,9 @@ KILLS = int(os.environ.get("KILLS", "8"))
 SEED = int(os.environ.get("KILLS_SEED", str(secrets.randbelow(1_000_000))))
 _SECONDS_A_KILL = 25
 _OVERRIDES = {
-    "COHORTSTREAM__SINKS__MOODLE__REMOVAL_LIMIT": "100000",
+    "COHORTSTREAM__SINKS__MOODLE__ALLOWANCES": (
+        '[{name = "kills", cohorts = "*", begins = 2000-01-01, ends = 2100-01-01, share = 1}]'
+    ),
     "COHORTSTREAM__SINKS__MOODLE__MOODLE_SETTLE": "2s",
     "COHORTSTREAM__SINKS__MOODLE__REMOVAL_SETTLE": "1s",
     "COHORTSTREAM__SOURCES__SCOLARITE__ABSENCE_SETTLE": "2s",

@@ -116,7 +116,7 @@ def test_removals_past_the_limit_are_held_until_a_person_lets_them_pass(world: W
     """Additions go on, an alert is raised, and an approval releases exactly what it names."""
     students = [world.student(n) for n in (1, 2, 3)]
     world.publish(world.cohort("A"), *(world.says("A", student) for student in students))
-    with world.consumer(removal_limit=1) as consumer:
+    with world.consumer(allowances=[], breaker={"partition_share": 0, "partition_least": 1}) as consumer:
         run_until(consumer, lambda: len(world.members("A")) == 3)
         leaving = [world.says("A", student, ABSENT) for student in students]
         world.publish(*leaving, world.says("A", world.student(4)))

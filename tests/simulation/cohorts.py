@@ -45,7 +45,7 @@ SETTINGS = SinkSettings.model_validate(
         "removal_settle": "2s",
         "sibling_wait": "60s",
         "moodle_settle": "20s",
-        "removal_limit": 100_000,
+        "allowances": [{"name": "chaos", "cohorts": "*", "begins": "2000-01-01", "ends": "2100-01-01", "share": 1}],
         "dead_letter_limit": 100_000,
         "cohort_retry": "3s",
         "parked_retry": "1s",

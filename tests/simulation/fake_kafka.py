@@ -11,7 +11,7 @@ from consumers.cohorts.ledger import Ledger, Outgoing, remember_marker
 from consumers.cohorts.loop import Arrivals
 from consumers.cohorts.store import Store
 from schemas.codec import SingleObjectCodec
-from schemas.records import CohortEntry, LedgerEntry, PartitionMarker, Record
+from schemas.records import CohortEntry, JournalEntry, LedgerEntry, PartitionMarker, Record
 from tests.simulation.threads import Timeline
 
 CODEC = SingleObjectCodec()
@@ -176,7 +176,14 @@ class Restorer:
                         store.put_cohort(cohort)
                     case PartitionMarker() as marker:
                         remember_marker(store, marker)
+            for message in self._broker.log("moodle.journal", partition):
+                assert message.value is not None
+                noted = CODEC.decode(message.value)
+                assert isinstance(noted, JournalEntry)
+                store.note(noted)
             store.keep()
 
-    def reached(self, partitions: Collection[int]) -> Mapping[int, int]:
-        return {partition: len(self._broker.log("moodle.ledger", partition)) for partition in partitions}
+    def reached(self, partitions: Collection[int]) -> Mapping[int, Mapping[str, int]]:
+        return {
+            partition: {"ledger_offset": len(self._broker.log("moodle.ledger", partition))} for partition in partitions
+        }

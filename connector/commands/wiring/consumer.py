@@ -10,7 +10,6 @@ from connector.commands.wiring.base import Base, keep_running, prepare_topics
 from connector.commands.wiring.moodle import open_moodle
 from connector.runtime.telemetry import Gauge, Log
 from consumers.cohorts.building import CohortConsumer, Site, Surroundings
-from consumers.cohorts.guard import Budget
 from consumers.moodle.directory import Directory, DirectoryState
 
 _LOOK_EVERY_S = 15.0
@@ -23,7 +22,6 @@ class ConsumerRole:
     base: Base
     sink: str
     on_turn: Callable[[CohortConsumer], None] = lambda _: None
-    _budget: Budget | None = None
 
     @property
     def part(self) -> str:
@@ -44,15 +42,13 @@ class ConsumerRole:
         ):
             site = Site(moodle.reader, moodle.writer, moodle.directory, moodle.found.max_input_vars)
             around = Surroundings(base.clock, callers, aside, telemetry.metrics, telemetry.tracer, telemetry.pseudonym)
-            consumer = CohortConsumer(self.sink, settings, base.connection, base.codec, site, around, self._budget)
+            consumer = CohortConsumer(self.sink, settings, base.connection, base.codec, site, around)
             Log(self.part).info("consumer.started", run=consumer.run)
             try:
                 self._turn_until_stopped(consumer, moodle.directory)
             except BaseException:
                 consumer.abandon()  # whatever it was: nobody must go on owning partitions that nobody works on
                 raise
-            finally:
-                self._budget = consumer.budget  # the limit is for the process, however often it begins anew
             consumer.close()
             Log(self.part).info("consumer.stopped", run=consumer.run)
 

@@ -42,6 +42,8 @@ def _explain(model: type[Section], path: KeyPath, error: Mapping[str, Any], know
     key = dotted(path)
     if error["type"] == "extra_forbidden":
         around = follow(model, path[:-1])
+        if instead := around.superseded.get(str(path[-1])):
+            return message(SettingsMessage.SUPERSEDED_KEY, key=key, instead=instead)
         if near := nearest(str(path[-1]), around.keys):
             return message(SettingsMessage.UNKNOWN_KEY, key=key, near=near)
         return message(SettingsMessage.UNKNOWN_KEY_LISTED, key=key, known=", ".join(around.keys))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -26,6 +26,12 @@ class Known:
         """The keys that may stand in it, if it is a table with fixed keys."""
         section = section_of(self.annotation)
         return tuple(section.model_fields) if section else ()
+
+    @property
+    def superseded(self) -> Mapping[str, str]:
+        """Keys that stood in it in earlier releases, and what to do instead."""
+        section = section_of(self.annotation)
+        return section.superseded if section else {}
 
     @property
     def is_secret(self) -> bool:

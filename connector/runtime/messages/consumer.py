@@ -20,8 +20,9 @@ class ConsumerMessage(Entry):
     )
     REMOVALS_HELD = (
         "CS5003",
-        "{count} removals are held, past the limit of {limit}.",
-        'See them with "cohortstream held"; "cohortstream approve" lets a list pass. Additions go on.',
+        "{count} removals in {cohorts} cohorts wait for a person, {past} of them past what may leave within a day.",
+        'See them with "cohortstream held". "cohortstream approve" lets that list pass, "cohortstream discard" keeps the '
+        "members. Additions go on.",
     )
     PAUSED = (
         "CS5004",

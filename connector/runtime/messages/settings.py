@@ -45,3 +45,4 @@ class SettingsMessage(Entry):
     )
     WHICH_SINK = "CS1012", 'No sink is called "{name}".', "Name one of these with --sink: {known}."
     WHICH_SOURCE = "CS1013", 'No source is called "{name}".', "The settings have: {known}."
+    SUPERSEDED_KEY = "CS1014", 'The setting "{key}" is gone.', "{instead}"

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.cohorts.guard import RunBudget, guard
+from consumers.cohorts.breaker import mark_of
+from consumers.cohorts.guard import guard
 from consumers.cohorts.plan import Doubt, Plan, build_plan
 from consumers.cohorts.reasons import Reason
 from schemas.records import EntryStatus, LedgerEntry
+from tests.unit.cohorts.budgets import budget_for
 from tests.unit.cohorts.values import ABSENT, MINUTE, NOW, PRESENT, Book, cohort, entry, leaver, member
 
 HOUR = timedelta(hours=1)
@@ -177,17 +179,17 @@ def test_a_plan_is_a_value() -> None:
     assert [add.user_id for add in one.additions] == sorted(add.user_id for add in one.additions)
 
 
-def test_the_guard_holds_removals_past_the_limit_and_never_additions() -> None:
+def test_the_guard_holds_removals_past_the_budget_and_never_additions() -> None:
     """In the plan's order; what was let pass before passes again; what a person released costs nothing."""
     leavers = [leaver(student=f"s{n}", user_id=n) for n in range(1, 5)]
     book = Book.of(*leavers, entry("B", "s9"), accounts={"s9": 9})
     plan = plan_of(book, {"A": {1, 2, 3, 4}})
-    first = guard(plan, RunBudget(2))
-    again = guard(plan, first.budget)
+    first = guard(plan, budget_for({"A": 4}))
+    again = guard(plan, budget_for({"A": 4}, approved=dict.fromkeys(map(mark_of, first.approved.removals))))
 
     assert ([1, 2], [3, 4]) == ([r.user_id for r in first.approved.removals], [r.user_id for r in first.held])
     assert (first.approved.additions, again.approved, again.held) == (plan.additions, first.approved, first.held)
-    assert not guard(plan_of(Book.of(leaver(reason=Reason.RELEASED)), {"A": {1}}), RunBudget(0)).held
+    assert not guard(plan_of(Book.of(leaver(reason=Reason.RELEASED)), {"A": {1}}), budget_for({"A": 0})).held
 
 
 WORDS = st.dictionaries(
