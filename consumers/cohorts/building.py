@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,7 @@ from connector.runtime.kafka.topics import Topics, topic_id
 from connector.runtime.messages import Message
 from connector.runtime.telemetry import Labelled, Metrics, Pseudonym, Tracer
 from consumers.cohorts.additions import Additions
+from consumers.cohorts.adopting import Adopting, OnceAdopted, Signs
 from consumers.cohorts.alerts import Alerts
 from consumers.cohorts.backlog import Backlog
 from consumers.cohorts.breaker_settings import open_allowances
@@ -35,12 +37,13 @@ from consumers.cohorts.rechecks import Rechecks
 from consumers.cohorts.removals import Removals
 from consumers.cohorts.roll import AccountSource, Roll
 from consumers.cohorts.settings import SinkSettings
+from consumers.cohorts.signs import KafkaSigns
 from consumers.cohorts.spending import Spending
 from consumers.cohorts.students import Students
 from consumers.cohorts.tenancy import Tenancy
 from consumers.cohorts.witness import Witness
 from schemas.codec import Codec, Undecodable
-from schemas.records import Alert, CohortEntry, LedgerEntry
+from schemas.records import Adoption, Alert, CohortEntry, LedgerEntry
 
 _MEASURE_EVERY = 5.0
 LEASE = SESSION_TIMEOUT / 3
@@ -88,6 +91,7 @@ def assemble(
     around: Surroundings,
     codec: Codec,
     log: Log,
+    signs: Signs,
     partitions: int,
     run: str,
 ) -> Assembled:
@@ -112,23 +116,26 @@ def assemble(
     )
     seconds, rows = settings.moodle.call_seconds.total_seconds(), settings.moodle.max_rows
     rechecks, letters = Rechecks(desk, site.reader), Letters(desk)
+    adopting = Adopting(desk, signs, site.reader)
+    writer = OnceAdopted(site.writer, adopting)
     consumer = Consumer(
         desk,
         Intake(desk, rechecks, letters, codec),
-        Following(desk, rechecks, letters, codec),
+        Following(desk, rechecks, letters, adopting, codec),
         letters,
-        Creations(desk, site.reader, site.writer),
-        Additions(desk, site.writer, Additions.limits(seconds, site.max_input_vars, rows)),
+        Creations(desk, site.reader, writer),
+        Additions(desk, writer, Additions.limits(seconds, site.max_input_vars, rows)),
         Removals(
             desk,
             site.reader,
-            site.writer,
+            writer,
             Spending(ledger, settings.breaker.limits(), open_allowances(settings.allowances, partitions)),
             Removals.limits(seconds, site.max_input_vars, rows),
         ),
         rechecks,
         Students(desk, site.directory),
         Alerts(desk, sink),
+        adopting,
     )
     watched.append(consumer)
     return Assembled(consumer, desk, ledger)
@@ -148,8 +155,10 @@ class CohortConsumer:
         codec: Codec,
         site: Site,
         around: Surroundings,
-        ) -> None:
-        """Joins the group ``cohortstream.<sink>``. The topics must exist.
+        sources: Collection[str] = (),
+    ) -> None:
+        """Joins the group ``cohortstream.<sink>``. The topics must exist. ``sources``: names of those that this process
+        knows of; a sink that is not adopted yet waits for their first load.
 
         Raises:
             KafkaFault: the broker cannot be used.
@@ -160,7 +169,8 @@ class CohortConsumer:
         self._producer.initialise()
         log = KafkaLog(self._producer, topics, codec, lambda: self._inbox.group)
         partitions = connection.settings.partitions
-        parts = assemble(sink, settings, site, around, codec, log, partitions, self.run)
+        self._signs = KafkaSigns(connection, topics, codec, sources)
+        parts = assemble(sink, settings, site, around, codec, log, self._signs, partitions, self.run)
         self._consumer, self._desk = parts.consumer, parts.desk
         parts.consumer.restore_alerts(_standing_alerts(connection, topics.alerts, codec, around.clock))
         identity = f"{topic_id(connection, topics.ledger)} {topic_id(connection, topics.journal)}"
@@ -199,6 +209,11 @@ class CohortConsumer:
         return self._desk.pause.cause
 
     @property
+    def shadow(self) -> Adoption | None:
+        """Why nothing is written to Moodle, while the topics say so."""
+        return self._consumer.standing.adoption
+
+    @property
     def owned(self) -> frozenset[int]:
         """Partitions that are ours."""
         return self._desk.ledger.owned
@@ -214,12 +229,14 @@ class CohortConsumer:
     def close(self) -> None:
         """Finish what is under way, commit, write clean markers, leave the group."""
         self._inbox.close()
+        self._signs.close()
         self._producer.close()
 
     def abandon(self) -> None:
         """Leave without writing anything; the group notices."""
         self._desk.lease.end()
         self._desk.ledger.drop(self._desk.ledger.owned)
+        self._signs.close()
         self._inbox.close()
 
 

@@ -88,6 +88,10 @@ def fold(batch: Iterable[Received], known: Known) -> Folded:
     )
 
 
+ADOPT = "adopt"
+"""The kind of command that ends the shadow of a sink."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A command that is not followed, and why (a code for the journal)."""
@@ -104,6 +108,8 @@ def judge_command(command: Command, now: datetime) -> Refusal | None:
         return Refusal(command, "without_author")
     if command.kind in ("recheck", "recreate"):
         return None
+    if command.kind == ADOPT:
+        return None if command.hash and command.foreign else Refusal(command, "incomplete")
     if command.kind == "approve":
         whole = command.student is not None and command.revision is not None and command.hash
         return None if whole else Refusal(command, "incomplete")

@@ -8,8 +8,9 @@ from datetime import datetime
 from connector.runtime.errors import Stage
 from connector.runtime.kafka.reading import Message
 from consumers.cohorts import transitions
+from consumers.cohorts.adopting import HOME, Adopting
 from consumers.cohorts.desk import Desk
-from consumers.cohorts.fold import judge_command
+from consumers.cohorts.fold import ADOPT, judge_command
 from consumers.cohorts.letters import Letters
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.rechecks import Rechecks
@@ -20,8 +21,9 @@ from schemas.records import Command, EntryStatus, JournalEntry
 class Following:
     """Follows the commands of our partitions, in their order."""
 
-    def __init__(self, desk: Desk, rechecks: Rechecks, letters: Letters, codec: Codec) -> None:
+    def __init__(self, desk: Desk, rechecks: Rechecks, letters: Letters, adopting: Adopting, codec: Codec) -> None:
         self._desk, self._rechecks, self._letters, self._codec = desk, rechecks, letters, codec
+        self._adopting = adopting
 
     def follow(self, messages: Iterable[Message], now: datetime) -> None:
         """Follow the commands in these records of the commands topic."""
@@ -34,7 +36,7 @@ class Following:
             except Undecodable as error:
                 self._letters.set_aside(message, Stage.DECODE, str(error), now)
             else:
-                if isinstance(command, Command) and ledger.partition_of(command.cohort) == message.partition:
+                if isinstance(command, Command) and message.partition == self._place_of(command):
                     self._follow(command, message.offset, now)
                 else:
                     self._letters.set_aside(message, Stage.KEY, "not a command of this partition", now)
@@ -42,7 +44,9 @@ class Following:
 
     def _follow(self, command: Command, offset: int, now: datetime) -> None:
         refusal = judge_command(command, now)
-        if refusal is not None:
+        if command.kind == ADOPT:
+            self._adopting.follow(command, now, None if refusal is None else refusal.reason)
+        elif refusal is not None:
             self._note(command, "command_refused", refusal.reason, now)
         elif command.kind == "recheck":
             ledger = self._desk.ledger
@@ -52,6 +56,10 @@ class Following:
             self._recreate(command, now)
         else:
             self._approve(command, now)
+
+    def _place_of(self, command: Command) -> int:
+        """The partition that a command belongs into: its cohort's, or the first if it is about the sink as a whole."""
+        return HOME if command.kind == ADOPT else self._desk.ledger.partition_of(command.cohort)
 
     def _approve(self, command: Command, now: datetime) -> None:
         """Let one held removal pass, if it is still the one that the person saw."""

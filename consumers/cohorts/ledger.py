@@ -179,7 +179,10 @@ class Ledger:
 
     def append(self, outgoing: Outgoing) -> None:
         """Write a record about the sink as a whole, in a partition of ours."""
-        self._owned[outgoing.partition].aside.append(outgoing)
+        held = self._owned[outgoing.partition]
+        if isinstance(outgoing.record, JournalEntry):
+            held.store.note(outgoing.record)
+        held.aside.append(outgoing)
 
     def tell(self, alert: Alert) -> None:
         """Raise or clear an alert."""

@@ -46,7 +46,8 @@ class KafkaLog:
             with self._producer.transaction() as transaction:
                 for outgoing in records:
                     topic = self._names[outgoing.topic]
-                    value = self._codec.encode(topic, outgoing.record)
+                    record = outgoing.record
+                    value = None if record is None else self._codec.encode(topic, record)
                     transaction.put(topic, outgoing.key, value, outgoing.partition)
                 transaction.offsets(
                     [group.position(partition, offset) for partition, offset in positions.items()], group.metadata

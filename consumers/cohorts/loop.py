@@ -14,6 +14,8 @@ from typing import Protocol
 from connector.runtime.kafka.reading import Message
 from consumers.cohorts import messages, transitions
 from consumers.cohorts.additions import Additions
+from consumers.cohorts.adopting import HOME, Adopting
+from consumers.cohorts.adoption import Standing, Why
 from consumers.cohorts.alerts import Alerts
 from consumers.cohorts.creations import Creations
 from consumers.cohorts.desk import Desk
@@ -22,6 +24,7 @@ from consumers.cohorts.intake import Intake
 from consumers.cohorts.letters import Letters
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.rechecks import Rechecks
+from consumers.cohorts.refill import Refill
 from consumers.cohorts.removals import Removals
 from consumers.cohorts.students import Students
 from schemas.records import Alert, CohortEntry, EntryStatus, LedgerEntry
@@ -77,11 +80,18 @@ class Consumer:
         rechecks: Rechecks,
         students: Students,
         alerts: Alerts,
+        adopting: Adopting,
     ) -> None:
         self._desk, self._alerts = desk, alerts
         self._intake, self._following, self._letters = intake, following, letters
         self._creations, self._additions = creations, additions
         self._removals, self._rechecks, self._students = removals, rechecks, students
+        self._adopting = adopting
+        self._refill = Refill(desk.ledger, desk.backlog, desk.settings.backlog)
+        self._working = False
+        """Whether calls that write are offered; then what waits stands in the backlog."""
+        self._put_by: list[Message] = []
+        """Commands that came before it was decided whether the sink is in shadow."""
         self._additions_in_a_row = 0
         self._committed_at = 0.0
         self._holding = False
@@ -97,13 +107,21 @@ class Consumer:
         """
         arrivals = inbox.poll(self._desk.settings.poll_records, self._patience())
         now = self._now()
+        self._adopting.turn(now)
+        if not self._adopting.decided:
+            self._wait_for_a_decision(inbox, arrivals)
+            return
+        if self._adopting.applies and not self._working:
+            self._begin_working()
         self._desk.rushing = len(arrivals.messages) * 4 >= self._desk.settings.poll_records
         if left := self._intake.take(arrivals.messages, now):
             inbox.rewind(left)
-        self._following.follow(arrivals.commands, now)
+        self._following.follow([*self._put_by, *arrivals.commands], now)
+        self._put_by.clear()
         heard = self._desk.crew.collect() + len(arrivals.messages) + len(arrivals.commands)
         self._look_after(now)
         waiting = len(self._desk.backlog)
+        self._refill.turn()
         self._offer(now)
         changed = heard or self._desk.prepared or len(self._desk.backlog) != waiting
         self._fruitless = 0 if changed else self._fruitless + 1
@@ -114,11 +132,14 @@ class Consumer:
     def idle(self) -> bool:
         """Nothing is under way and nothing can be done now: what is left waits for its time, for Moodle or a person."""
         desk = self._desk
-        return (
-            desk.crew.idle
-            and not (desk.prepared or len(desk.backlog) or self._rechecks.waiting or self._creations.waiting)
-            and not desk.ledger.dirty
-        )
+        if not desk.crew.idle or desk.prepared or self._rechecks.waiting or desk.ledger.dirty or self._adopting.pending:
+            return False
+        return not (self._working and (len(desk.backlog) or self._refill.waiting or self._creations.waiting))
+
+    @property
+    def standing(self) -> Standing:
+        """What the topics say of the sink: whether it is adopted."""
+        return self._adopting.standing
 
     def restore_alerts(self, standing: Iterable[Alert]) -> None:
         """What earlier processes raised, so that it can be cleared."""
@@ -127,7 +148,8 @@ class Consumer:
     def watch(self, entry: LedgerEntry | CohortEntry) -> None:
         """Hear of every entry that is written."""
         if isinstance(entry, LedgerEntry):
-            self._desk.backlog.note(entry)
+            if self._working:
+                self._desk.backlog.note(entry)
             return
         self._creations.note(entry)
         if entry.status is EntryStatus.SETTLED:
@@ -138,6 +160,9 @@ class Consumer:
             self._creations.note(entry)
         if blocked_until is not None:
             self._removals.blocked_until[partition] = blocked_until
+        self._adopting.take_over(partition)
+        if self._working:
+            self._refill.begin(partition)
 
     def blocked(self, now: datetime) -> frozenset[int]:
         return frozenset(partition for partition, until in self._removals.blocked_until.items() if now < until)
@@ -146,17 +171,23 @@ class Consumer:
         def lost(cohort: str) -> bool:
             return self._desk.ledger.partition_of(cohort) in partitions
 
+        self._adopting.forget(partitions)
+        self._put_by = [message for message in self._put_by if message.partition not in partitions]
+        self._refill.forget(partitions)
         self._removals.forget(partitions)
         self._rechecks.forget(lost)
         self._creations.forget(lost)
 
     def commit(self, clean: frozenset[int] = frozenset()) -> bool:
-        """Commit the ledger; the lease runs anew when it has succeeded."""
+        """Commit the ledger; the lease runs anew when it has succeeded. Not before it is decided how the sink stands."""
+        if not self._adopting.may_commit:
+            return False
         began = self._desk.clock.monotonic()
         whole = self._desk.ledger.commit(self._now(), clean)
         self._desk.witness.committed(self._desk.clock.monotonic() - began, whole=whole)
         if not whole:
             return False
+        self._adopting.committed()
         self._desk.lease.renew(began)
         self._committed_at = self._desk.clock.monotonic()
         return True
@@ -175,6 +206,28 @@ class Consumer:
             return 0.0 if len(desk.backlog) and desk.pause.open and self._fruitless < _FRUITLESS else _IDLE
         return _BUSY
 
+    def _wait_for_a_decision(self, inbox: Inbox, arrivals: Arrivals) -> None:
+        """Take nothing in: what was brought is left on the topic, and commands are kept for later."""
+        self._put_by += arrivals.commands
+        starts: dict[int, int] = {}
+        for message in arrivals.messages:
+            if message.partition in self._desk.ledger.owned:
+                starts.setdefault(message.partition, message.offset)
+        if starts:
+            inbox.rewind(starts)
+        if not self._holding:
+            self._holding = True
+            inbox.hold(on=True)
+        self._desk.crew.collect()
+        if self._adopting.queued:
+            self.commit()
+
+    def _begin_working(self) -> None:
+        """The sink is adopted: what was taken in so far is worked off from now on."""
+        self._working = True
+        for partition in self._desk.ledger.owned:
+            self._refill.begin(partition)
+
     def _look_after(self, now: datetime) -> None:
         """What time brings: ends of quarantines, accounts that have appeared, cohorts that are gone, alerts."""
         desk = self._desk
@@ -183,7 +236,8 @@ class Consumer:
             for store in desk.ledger.stores():
                 for entry in store.quarantined_before(now - desk.settings.moodle_settle):
                     self._rechecks.ask(entry.cohort, entry.student, now)
-        self._students.offer(now)
+        if self._working:
+            self._students.offer(now)
         for cohort in desk.gone:
             self._close_cohort(cohort, now)
         desk.gone.clear()
@@ -196,10 +250,17 @@ class Consumer:
             window = f"{settings.dead_letter_window.total_seconds():g} s"
             flood = messages.dead_letters_overflow(settings.dead_letter_limit, window)
         self._alerts.tell("deadletters", flood, now)
+        if HOME in desk.ledger.owned:
+            shadow = self._adopting.shadow
+            named = shadow is not None and shadow.why == Why.COHORTS_NAMED and desk.settings.mode == "apply"
+            self._alerts.tell("shadow", messages.in_shadow(shadow.cohorts) if shadow and named else None, now)
         self._alerts.look(now, self._students.fault)
 
     def _offer(self, now: datetime) -> None:
-        """Prepare calls while slots are free. Additions come first, but not for ever."""
+        """Prepare calls while slots are free. Additions come first, but not for ever. In shadow Moodle is only read."""
+        while not self._working and self._desk.free > 0:
+            if not self._rechecks.offer(now):
+                return
         while self._desk.free > 0:
             if self._creations.offer(now):
                 continue

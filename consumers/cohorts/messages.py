@@ -48,5 +48,10 @@ def dead_letters_overflow(count: int, window: str) -> Message:
     return message(ConsumerMessage.DEAD_LETTERS_OVERFLOW, count=count, window=window)
 
 
+def in_shadow(count: int) -> Message:
+    """``count`` cohorts with members are kept by somebody else so far."""
+    return message(ConsumerMessage.IN_SHADOW, count=count)
+
+
 def cohort_gone(cohort: str) -> Message:
     return message(ConsumerMessage.COHORT_GONE, cohort=cohort)

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from connector.runtime.settings import Duration, Section
+from consumers.cohorts.adoption import Mode
 from consumers.cohorts.breaker_settings import AllowanceSettings, BreakerSettings
 from consumers.moodle.settings import DirectorySettings, MoodleSettings
 
@@ -30,6 +31,11 @@ class SinkSettings(Section):
 
     maps: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Value maps for the normaliser of ``students``, by name."""
+
+    mode: Mode = "apply"
+    """``apply``: Moodle is kept as the sources say, once the sink is adopted. ``shadow``: everything is taken in and nothing
+    is written to Moodle, for as long as this stands, so that it can run beside an older sync; ``cohortstream plan`` says
+    what it would do."""
 
     removal_settle: Duration = timedelta(seconds=60)
     """How long a removal waits before it is done; within it the last word wins. A removal can cost a student their work

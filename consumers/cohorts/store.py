@@ -126,6 +126,11 @@ class Store:
         # Written out, since a partial index serves no bound value.
         return self._select(f"status = '{status.value}'", ())
 
+    def pending(self, after: tuple[str, str], limit: int) -> list[LedgerEntry]:
+        """Entries that wait to be added, by cohort and student, behind the given one."""
+        where = "status = 'pending' AND reason = '' AND (cohort, student) > (?, ?) ORDER BY cohort, student LIMIT ?"
+        return list(self._select(where, (*after, limit)))
+
     def due(self, until: datetime, limit: int, after: LedgerEntry | None = None) -> Iterator[LedgerEntry]:
         """Removals whose time has come, the longest due first; only those behind ``after``, which was given before."""
         where = "status = 'due' AND due_at <= ? {} ORDER BY due_at, cohort, student LIMIT ?"

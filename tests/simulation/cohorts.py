@@ -30,6 +30,7 @@ from schemas.records import (
 )
 from tests.simulation.fake_kafka import CODEC, COMMANDS, MEMBERSHIPS, Broker, Crash, Inbox, Restorer, TransactionLog
 from tests.simulation.fake_moodle import Chances, FakeMoodle, ReadingHalf
+from tests.simulation.fake_signs import Adopted, Signs
 from tests.simulation.threads import EPOCH, Threads, Timeline
 
 PARTITIONS = 4
@@ -76,6 +77,11 @@ class Day:
     naps: float = 0.0
     """How likely a turn is to be followed by a sleep longer than the session."""
     processes: int = 1
+    fresh: bool = False
+    """Whether nothing was ever done for this Moodle; otherwise it was adopted long since."""
+    loaded: bool = True
+    """Whether the sources are loaded, for a fresh sink."""
+    settings: SinkSettings = field(default_factory=lambda: SETTINGS)
     rng: random.Random = field(init=False)
     happened: Counter[str] = field(default_factory=Counter)
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -199,7 +205,8 @@ class Day:
         site = Site(ReadingHalf(self.moodle), self.moodle, self.moodle, 1000)
         around = Surroundings(self.timeline, threads, threads, MemoryMetrics(), MemoryTracer(), Pseudonym(b"k"))
         log = TransactionLog(self.broker, name, lambda _place: self._dangerous(name))
-        parts = assemble("moodle", SETTINGS, site, around, CODEC, log, PARTITIONS, name)
+        signs = (Signs if self.fresh else Adopted)(self.broker, self.seed + self._born, lambda: self.loaded)
+        parts = assemble("moodle", self.settings, site, around, CODEC, log, signs, PARTITIONS, name)
         tenancy = Tenancy(parts.desk, parts.consumer, Restorer(self.broker), "topic-1", parts.consumer.commit)
         self.running.append(Process(name, parts, Inbox(self.broker, name, tenancy, parts.ledger), threads))
 

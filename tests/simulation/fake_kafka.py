@@ -149,7 +149,8 @@ class TransactionLog:
             return False  # the group's generation has moved on
         for outgoing in records:
             topic = f"moodle.{outgoing.topic}"
-            self._broker.append(topic, outgoing.partition, outgoing.key, CODEC.encode(topic, outgoing.record))
+            value = None if outgoing.record is None else CODEC.encode(topic, outgoing.record)
+            self._broker.append(topic, outgoing.partition, outgoing.key, value)
         self._broker.offsets |= dict(positions)
         self._broker.committed[self._member] = self._broker.timeline.seconds
         self._danger("after a commit")
@@ -168,8 +169,7 @@ class Restorer:
     def restore(self, stores: Mapping[int, Store]) -> None:
         for partition, store in stores.items():
             for message in self._broker.log("moodle.ledger", partition):
-                assert message.value is not None
-                match CODEC.decode(message.value):
+                match None if message.value is None else CODEC.decode(message.value):
                     case LedgerEntry() as entry:
                         store.put(entry)
                     case CohortEntry() as cohort:

@@ -49,6 +49,11 @@ class ConsumerMessage(Entry):
         "Cohort {cohort} is no longer in Moodle; a person deleted it.",
         'Its memberships wait. One with its idnumber is found when made by hand; "cohortstream recreate" makes it.',
     )
+    IN_SHADOW = (
+        "CS5010",
+        "Nothing is written to Moodle: {count} of its cohorts that records name have members already, so a person decides.",
+        'See what would change with "cohortstream plan"; "cohortstream adopt" begins to apply it.',
+    )
     DIRECTORY = (
         "CS5009",
         "Moodle cannot be asked for accounts: {cause}",
