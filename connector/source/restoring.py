@@ -24,7 +24,7 @@ _log = Log("source")
 
 
 class Restorer:
-    """Keeps the state up to the topics' ends."""
+    """Keeps the state up to the topics' ends: ``follow`` any number of times, then ``complete`` once."""
 
     def __init__(
         self, connection: Connection, topics: Topics, partitions: int, codec: Codec, state: State, clock: Clock
@@ -36,6 +36,8 @@ class Restorer:
         for topic, count in shapes.items():
             starts = dict.fromkeys(range(count), BEGINNING) | state.positions(topic)
             self._tails[topic] = Tail(connection, topic, starts)
+        self._open = set(self._tails)
+        """Topics whose tails are still read."""
         self._ends: tuple[int, dict[str, dict[int, int]]] | None = None
 
     def follow(self) -> int:
@@ -53,7 +55,7 @@ class Restorer:
         return count
 
     def complete(self) -> None:
-        """Apply everything that any predecessor may have committed. Call once that one is fenced.
+        """Apply everything that any predecessor may have committed, and read no more. Call once that one is fenced.
 
         Raises:
             Halted: as ``follow``.
@@ -61,6 +63,7 @@ class Restorer:
         for topic, tail in self._tails.items():
             for messages in catch_up(tail, self._clock):
                 self._apply(topic, messages, tail)
+            self._close(topic)
 
     def note_ends(self, commits: int) -> None:
         """Ask for the ends, and remember that so many transactions were committed before."""
@@ -75,8 +78,12 @@ class Restorer:
             self._ends = None
 
     def close(self) -> None:
-        for tail in self._tails.values():
-            tail.close()
+        for topic in list(self._open):
+            self._close(topic)
+
+    def _close(self, topic: str) -> None:
+        self._open.discard(topic)
+        self._tails[topic].close()
 
     def _apply(self, topic: str, messages: Iterable[Message], tail: Tail) -> None:
         with self._state.writing():

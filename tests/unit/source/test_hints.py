@@ -124,3 +124,21 @@ def test_the_memory_is_bounded() -> None:
     memory.forget_before(STAMP + timedelta(seconds=1))
 
     assert 0 == len(memory)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=1), timedelta(days=400)])
+def test_a_stamp_ahead_of_the_clock_is_looked_at_each_time(ahead: timedelta) -> None:
+    """Other clocks may still stamp rows alike."""
+    row = HintRow("s", STAMP + ahead)
+    memory = memory_of(row, age=0)
+
+    assert needs(memory, row, 0)
+
+
+@pytest.mark.parametrize("stamp", ["9999-12-31T23:59:59", "0001-01-01T00:00:00"])
+def test_stamps_at_the_ends_of_time_are_remembered_and_forgotten(stamp: str) -> None:
+    """They stand for "never" in many tables."""
+    memory = memory_of(HintRow("s", datetime.fromisoformat(stamp)))
+    memory.forget_before(STAMP)
+
+    assert len(memory) == (stamp > STAMP.isoformat())

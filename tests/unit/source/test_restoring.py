@@ -30,12 +30,20 @@ class ListTail:
     def __init__(self, _connection: object, topic: str, starts: dict[int, int]) -> None:
         self.positions, self._topic = dict(starts), topic
         self.pending: list[Message] = []
+        self.closings = 0
 
-    def poll(self) -> list[Message]:
+    def poll(self, _limit: int = 0, _timeout: float = 0.0) -> list[Message]:
         found, self.pending = self.pending, []
+        self.positions[0] = max(0, self.positions[0])  # as when a client tells of a partition's end
         for one in found:
             self.positions[one.partition] = one.next_offset
         return found
+
+    def ends(self) -> dict[int, int]:
+        return {0: len(self.pending)}
+
+    def close(self) -> None:
+        self.closings += 1
 
     def bring(self, key: bytes | None, value: bytes | None) -> None:
         self.pending.append(Message(self._topic, 0, len(self.pending), key, value))
@@ -90,3 +98,24 @@ def test_what_is_nobodys_record_is_left_out(tails: dict[str, ListTail]) -> None:
     assert 4 == reader.follow()
     assert 1 == state.memberships
     assert {0: 3} == state.positions(TOPICS.memberships)
+
+
+def test_a_complete_state_reads_no_more(tails: dict[str, ListTail]) -> None:
+    """A client that nobody reads would fetch what this process writes from then on, until its queue is full."""
+    state = State(open_store(None, "test"))
+    reader = restorer(state)
+    tails[TOPICS.memberships].bring(encode_key("A", "s1"), MEMBER)
+    reader.complete()
+
+    assert 1 == state.memberships
+    assert [1, 1, 1] == [tail.closings for tail in tails.values()]
+    reader.close()
+    assert [1, 1, 1] == [tail.closings for tail in tails.values()]
+
+
+def test_a_stand_by_that_ends_closes_its_tails(tails: dict[str, ListTail]) -> None:
+    """And one that could not be completed, those that are left."""
+    reader = restorer(State(open_store(None, "test")))
+    reader.close()
+
+    assert [1, 1, 1] == [tail.closings for tail in tails.values()]
