@@ -37,9 +37,10 @@ from schemas.records import HintCursor, SnapshotProgress
 FIRST_LOAD = "first_load"
 SNAPSHOT = "snapshot"
 ACCEPTED = "accepted"
-"""After a person has accepted another database or other settings: what it finds, nobody has missed."""
+"""After a person has accepted another database or other settings, or for new hints: what it finds, nobody has missed."""
+NEW_HINTS = "new hints"
 SCHEDULE = "schedule"
-"""In place of a signal's id, for a snapshot that was due by its time of the day."""
+"""These two in place of a signal's id: a snapshot for hints that are new; one that was due by its time of the day."""
 _TELL_EVERY_S = 5.0
 _MOST_PUT_OFF = 5000
 """Students whose changes wait until their exact cause is known; those beyond do without."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -11,9 +11,11 @@ from connector.runtime.errors import Halted, OperationalError
 from connector.runtime.telemetry import Count, Log
 from connector.source.feed import Feed
 from connector.source.outage import NEVER
+from connector.source.polling import Hint
 from connector.source.publisher import Batch
 from connector.source.schedule import is_due
-from connector.source.snapshotting import SCHEDULE, SNAPSHOT, Snapshots
+from connector.source.snapshotting import ACCEPTED, NEW_HINTS, SCHEDULE, SNAPSHOT, Snapshots
+from schemas.records import SnapshotProgress
 
 _log = Log("source")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 30.0, 900.0
@@ -28,9 +30,11 @@ _ALERT = "snapshot"
 class Taking:
     """The snapshots of one feed. They fail by themselves: polling goes on meanwhile."""
 
-    def __init__(self, feed: Feed, snapshots: Snapshots, caught_up: Callable[[], bool]) -> None:
+    def __init__(self, feed: Feed, snapshots: Snapshots, hints: Sequence[Hint], caught_up: Callable[[], bool]) -> None:
         """``caught_up`` tells whether polling has come to what there is: what it only has not come to is not missed."""
-        self._feed, self._snapshots, self._caught_up = feed, snapshots, caught_up
+        self._feed, self._snapshots, self._hints, self._caught_up = feed, snapshots, hints, caught_up
+        self._joined: set[str] = set()
+        """Hints for whose sake a snapshot was wanted by this process."""
         self._given_up_at: datetime | None = None
 
     def due_in(self) -> float:
@@ -39,11 +43,13 @@ class Taking:
             return self._snapshots.wait()
         checkpoint = self._feed.checkpoint
         wanted = not checkpoint.loaded or checkpoint.snapshot is not None
-        return 0.0 if wanted or self._scheduled() else NEVER
+        return 0.0 if wanted or self._new() or self._scheduled() else NEVER
 
     def step(self) -> None:
         """Begin what is wanted or due, and work off a chunk."""
         snapshots, feed = self._snapshots, self._feed
+        if not snapshots.running:
+            self._join()
         if not snapshots.running and not snapshots.resume():
             if not self._scheduled():
                 return
@@ -52,6 +58,43 @@ class Taking:
         snapshots.step()
         if not snapshots.running and (alerts := feed.alert(_ALERT, "", {}, raised=False)):
             feed.publish(Batch(alerts=alerts))
+
+    def _new(self) -> list[Hint]:
+        """Hints that stand nowhere in a source that is loaded, and for whose sake no snapshot was wanted yet."""
+        if not self._feed.checkpoint.loaded:
+            return []
+        return [hint for hint in self._hints if hint.name not in self._joined and not self._stands(hint)]
+
+    def _stands(self, hint: Hint) -> bool:
+        return self._feed.cursor(hint.name).cursor is not None
+
+    def _join(self) -> None:
+        """Want a snapshot for the sake of hints that are new, or have another name, and give them a place to poll from.
+
+        Nobody knows what they would have told while nothing followed them. The place comes first: what is committed
+        after it is theirs, and what was committed before is in the snapshot.
+        """
+        feed = self._feed
+        if new := self._new():
+            if feed.checkpoint.snapshot is None:
+                names = ", ".join(hint.name for hint in new)
+                wanted = SnapshotProgress(f"{NEW_HINTS} {names}", ACCEPTED, feed.now(), 0, 0)
+                feed.publish(Batch(checkpoint=replace(feed.checkpoint, snapshot=wanted)))
+            self._joined.update(hint.name for hint in new)
+        if feed.checkpoint.loaded and feed.checkpoint.snapshot is not None:
+            for hint in self._hints:
+                if not self._stands(hint):
+                    self._place(hint)
+
+    def _place(self, hint: Hint) -> None:
+        try:
+            start = hint.begin()
+        except Halted as fault:  # polling says so, too; it does not keep the others' snapshot
+            _log.warning("hint.has_no_place", source=self._feed.name, hint=hint.name, message=fault.message)
+            return
+        others = (found for found in self._feed.checkpoint.hints if found.hint != start.hint)
+        hints = tuple(sorted((*others, start), key=lambda found: found.hint))
+        self._feed.publish(Batch(checkpoint=replace(self._feed.checkpoint, hints=hints)))
 
     def failed(self, fault: OperationalError, failures: int) -> bool:
         """A step failed, so many times in a row without a finished pass. Says so; whether the pass is given up."""

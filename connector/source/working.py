@@ -58,7 +58,7 @@ class Worker:
         marks = SnapshotMarks(feed.state.store, feed.name)
         self.snapshots = Snapshots(feed, marks, lambda: [hint.begin() for hint in self._hints])
         self._recognition = Recognition(feed)
-        self._taking = Taking(feed, self.snapshots, self._caught_up)
+        self._taking = Taking(feed, self.snapshots, self._hints, self._caught_up)
         self._following_up = FollowingUp(feed)
         self._signals: deque[tuple[int, Signal]] = deque()
         self._budget = Budget(feed.settings.share)
