@@ -1,6 +1,6 @@
 """Whom an answer of a hint query brings up: its students, or the students of its cohorts.
 
-A rush is worked off some at a time, since a student who waits to be examined takes ten times the memory of a hint's row.
+A rush is worked off some at a time, since a student who waits to be examined takes several times the memory of a hint's row.
 A cohort stands for its students in the source and in the state, and to ask the source for them costs a statement; a
 student of several cohorts is looked at once.
 """

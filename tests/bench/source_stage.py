@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 import time
 from datetime import UTC, datetime
@@ -49,6 +50,7 @@ class SourceStage:
         self.bootstrap, self.topics, self._narrator = bootstrap, Topics(f"{name}."), narrator
         directory = (directory / name).resolve()
         directory.mkdir(parents=True, exist_ok=True)
+        self._state = directory / "state"
         command = [sys.executable, "-m", "tests.standins.oracle", "--port", "0", "--control-port", "0"]
         self.oracle = children.add(f"oracle-{name}", [*command, "--init", str(SCHEMA)])
         self.oracle.start()
@@ -65,6 +67,13 @@ class SourceStage:
             self._narrator.say(f"   a first load of {self.enrolments.rows:,} rows …")
             self.connector.start()
         return self._lasted("first_load")
+
+    def restart(self) -> None:
+        """As on another machine: what was published is read from the topics, until the connector works again."""
+        self.connector.stop()
+        shutil.rmtree(self._state)
+        self.connector.start()
+        self.connector.await_line(r'"event": "connector\.works"', LONGEST)
 
     def snapshot(self) -> float:
         """Have it read everything again; the seconds that it took, from its start to its end as it tells them.
@@ -165,7 +174,7 @@ class SourceStage:
             (directory / name).chmod(0o600)
         text = SETTINGS.replace("@port@", str(self._port))
         values = {"bootstrap": self.bootstrap, "prefix": self.topics.prefix, "dsn": self.dsn}
-        values |= {"state": str(directory / "state")} | {name: str(directory / name) for name in secrets}
+        values |= {"state": str(self._state)} | {name: str(directory / name) for name in secrets}
         for name, value in values.items():
             text = text.replace(f"@{name}@", json.dumps(value))  # a JSON string is a TOML string
         path = directory / "cohortstream.toml"
