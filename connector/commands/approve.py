@@ -6,13 +6,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from connector.commands.command import add_command
-from connector.commands.commanding import Order, held_removals, mark_of, send_commands
+from connector.commands.deciding import run_decision
 from connector.commands.settings import Settings
 from connector.commands.sinks import add_sink
-from connector.commands.wiring.base import base_for_command
-from connector.runtime.errors import Halted
 from connector.runtime.lifecycle import ExitCode
-from connector.runtime.messages import CliMessage, message
 
 if TYPE_CHECKING:
     from connector.commands.command import Subparsers
@@ -25,9 +22,11 @@ def register(subparsers: Subparsers) -> None:
         "approve",
         "let a list of held removals pass, by its hash",
         description="""
-            Releases exactly the removals that "cohortstream held" listed under this hash. If the list has changed since,
-            nothing is released: look at it again. A removal whose desired state changes before the consumer gets to it is
-            not done either. Who approved is kept in the journal; what nobody has followed after 24 hours is ignored.
+            Releases the removals that "cohortstream held" listed under this hash, within 24 hours, as far as nothing has
+            changed since: those of which the source has spoken anew, or which are not held any more, are named and left
+            as they are, and exit code 6 says that there are some. What is held and not on the list stays held.
+
+            Released removals count against no budget. Who approved, and when, is kept in the journal.
         """,
         examples=[("the hash comes from cohortstream held", "cohortstream approve 3f9a1c04d2ab")],
         run=run,
@@ -37,17 +36,5 @@ def register(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
-    """Release the list, if it is still the one that was seen.
-
-    Raises:
-        Halted: it is another list by now.
-    """
-    base, (sink, _) = base_for_command(settings), settings.sink(arguments.sink)
-    entries = held_removals(base, sink)
-    if not entries or mark_of(entries) != arguments.hash:
-        raise Halted(message(CliMessage.OTHER_LIST, hash=arguments.hash, count=len(entries)))
-    orders = (Order(entry.cohort, entry.student, entry.desired_revision) for entry in entries)
-    print(
-        f"{send_commands(base, sink, 'approve', orders, arguments.hash)} removals released; the consumers do them now."
-    )
-    return ExitCode.OK
+    """Release what is as it was."""
+    return run_decision(arguments, settings, "approve", "released; the consumers do them now")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import getpass
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 
-from connector.commands.topic_reading import latest
 from connector.commands.wiring.base import Base
 from connector.runtime.kafka.sending import Sender
 from schemas.keys import encode_key, partition_of
-from schemas.records import Command, EntryStatus, LedgerEntry
+from schemas.records import Command
 
 LIFE = timedelta(hours=24)
 """After this a command that nobody has followed is ignored."""
@@ -53,22 +51,3 @@ def send_commands(base: Base, sink: str, kind: str, orders: Iterable[Order], mar
         count += 1
     sender.flush()
     return count
-
-
-def held_removals(base: Base, sink: str) -> list[LedgerEntry]:
-    """Every removal that is held now, in a stable order."""
-    return sorted(_held(base, sink), key=lambda entry: (entry.cohort, entry.student))
-
-
-def mark_of(entries: Iterable[LedgerEntry]) -> str:
-    """The hash that stands for exactly this list: who, where, and the revision that says so."""
-    text = "\n".join(f"{entry.cohort}\t{entry.student}\t{entry.desired_revision}" for entry in entries)
-    return sha256(text.encode()).hexdigest()[:12]
-
-
-def _held(base: Base, sink: str) -> Iterator[LedgerEntry]:
-    topic = base.topics(sink).ledger
-    for partition in range(base.settings.kafka.partitions):  # one at a time, so that memory stays bounded
-        for record in latest(base, topic, [partition], lambda key: len(key) == 2).values():
-            if isinstance(record, LedgerEntry) and record.status is EntryStatus.HELD:
-                yield record

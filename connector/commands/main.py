@@ -29,6 +29,7 @@ COMMANDS = (
     "explain",
     "held",
     "approve",
+    "discard",
     "recreate",
     "accept",
     "release",

@@ -16,6 +16,7 @@ from connector.runtime.kafka.group import CONNECTOR_GROUP, members_of
 from connector.runtime.kafka.reading import BEGINNING, Tail
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import Message, find
+from consumers.cohorts.reasons import Reason
 from schemas.records import (
     Alert,
     AlertState,
@@ -96,7 +97,7 @@ def _sink(base: Base, sink: str) -> dict[str, Any]:
         for record in latest(base, names.ledger, [partition]).values():
             if isinstance(record, LedgerEntry):
                 by_status[f"{record.desired.value} {record.status.value}"] += 1
-                if record.status is not EntryStatus.SETTLED:
+                if record.status is not EntryStatus.SETTLED or record.reason == Reason.DISCARDED:
                     waiting[_reason(record.status.value, record.reason)] += 1
             elif isinstance(record, CohortEntry):
                 cohorts[_reason(record.status.value, record.reason)] += 1

@@ -29,6 +29,7 @@ class Alerts:
     def look(self, now: datetime, directory_fault: Message | None) -> None:
         """Tell what has changed."""
         cause = self._desk.pause.cause
+        self._say("site", self._desk.site_doubt, now)
         self._say("paused", None if cause is None else messages.paused(cause), now)
         self._say("directory", None if directory_fault is None else messages.directory_silent(directory_fault), now)
         if self._next is not None and now < self._next:
@@ -41,10 +42,10 @@ class Alerts:
         for alert in standing:
             entry = find(alert.code)
             mine = alert.key.startswith(f"{self._sink}.") and alert.state is AlertState.RAISED
-            if mine and entry is not None:  # an earlier release may have told of it with other parameters
+            if mine and entry is not None and entry.placeholders == alert.parameters.keys():
                 about = alert.key.removeprefix(f"{self._sink}.")
                 self._told[about] = Message(entry, alert.parameters)
-                if (about == "held" or about.startswith("parked.")) and "count" in alert.parameters:
+                if about == "held" or about.startswith("parked."):
                     self._counted[about] = int(alert.parameters["count"])
 
     def tell(self, about: str, message: Message | None, now: datetime) -> None:

@@ -15,7 +15,6 @@ from fnmatch import fnmatchcase
 from fractions import Fraction
 
 from consumers.cohorts.plan import Removal
-from consumers.cohorts.recent import Intent
 
 DAY = timedelta(hours=24)
 """The rolling day."""
@@ -23,6 +22,19 @@ Mark = tuple[str, str, int]
 """A removal that counts once: cohort, student, revision."""
 Place = str | int
 """Where is counted: a cohort by its idnumber, a partition by its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A removal that was about to be sent, or was sent."""
+
+    cohort: str
+    student: str
+    revision: int
+    allowance: str | None = None
+    """Name of the allowance that it was done under."""
+    shown: bool = False
+    """Whether Moodle still shows the membership, or again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,9 @@ def judge_command(command: Command, now: datetime) -> Refusal | None:
         return None
     if command.kind == ADOPT:
         return None if command.hash and command.foreign else Refusal(command, "incomplete")
-    if command.kind == "approve":
+    if command.kind in ("rebuild", "accept_site"):
+        return None if command.hash else Refusal(command, "incomplete")
+    if command.kind in ("freeze", "approve", "discard"):
         whole = command.student is not None and command.revision is not None and command.hash
         return None if whole else Refusal(command, "incomplete")
     return Refusal(command, "unknown_kind")

@@ -44,6 +44,8 @@ class Following:
 
     def _follow(self, command: Command, offset: int, now: datetime) -> None:
         refusal = judge_command(command, now)
+        if self._desk.ledger.store(self._place_of(command)).followed(command.id):
+            return  # it is read again, since an earlier one was not worked off; this one was answered
         if command.kind == ADOPT:
             self._adopting.follow(command, now, None if refusal is None else refusal.reason)
         elif refusal is not None:
@@ -54,22 +56,28 @@ class Following:
             self._rechecks.ask(command.cohort, command.student, now, hold)
         elif command.kind == "recreate":
             self._recreate(command, now)
+        elif command.kind == "freeze":
+            self._note(command, "frozen", None, now)
         else:
-            self._approve(command, now)
+            self._decide(command, now)
 
     def _place_of(self, command: Command) -> int:
         """The partition that a command belongs into: its cohort's, or the first if it is about the sink as a whole."""
         return HOME if command.kind == ADOPT else self._desk.ledger.partition_of(command.cohort)
 
-    def _approve(self, command: Command, now: datetime) -> None:
-        """Let one held removal pass, if it is still the one that the person saw."""
+    def _decide(self, command: Command, now: datetime) -> None:
+        """Let one held removal pass, or leave it undone, if it is still the one that the person saw."""
         assert command.student is not None
         entry = self._desk.ledger.entry(command.cohort, command.student)
         if entry is None or entry.status is not EntryStatus.HELD or entry.desired_revision != command.revision:
             self._note(command, "command_refused", "changed_since", now)
             return
-        self._desk.ledger.put(transitions.release(entry, now))
-        self._note(command, "approval", None, now)
+        if command.kind == "approve":
+            self._desk.ledger.put(transitions.release(entry, now))
+            self._note(command, "approval", None, now)
+        else:
+            self._desk.ledger.put(transitions.discard(entry, now))
+            self._note(command, "discarded", None, now)
 
     def _recreate(self, command: Command, now: datetime) -> None:
         """Make a cohort anew that a person had deleted in Moodle."""

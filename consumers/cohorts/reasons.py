@@ -34,6 +34,7 @@ class Reason(StrEnum):
     UNREAD = "moodle_unread"
     # settled, with something to say
     OTHER_KEY = "kept_for_another_key"
+    DISCARDED = "removal_discarded"
 
 
 COHORT_REASONS = frozenset(

@@ -7,9 +7,9 @@ topic when a partition is taken over. So they never say less than the journal, w
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from consumers.cohorts.breaker import Intent
 from consumers.cohorts.reasons import Reason
 from schemas.records import JournalEntry
 
@@ -26,19 +26,6 @@ KEPT = timedelta(hours=48)
 """How long rows stand. Longer than the day that counts, so that a clock that is set back finds them again."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A removal that was about to be sent, or was sent."""
-
-    cohort: str
-    student: str
-    revision: int
-    allowance: str | None = None
-    """Name of the allowance that it was done under."""
-    shown: bool = False
-    """Whether Moodle still shows the membership, or again."""
 
 
 class Recent:

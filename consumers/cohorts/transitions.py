@@ -43,6 +43,7 @@ def take_in(entry: LedgerEntry | None, record: MembershipChanged, now: datetime,
         siblings=record.siblings,
         changed_at=record.changed_at or record.observed_at,
         cause=record.cause,
+        reason="" if entry.reason == Reason.DISCARDED else entry.reason,  # it was about an earlier word
     )
     if entry.desired is record.state and entry.status in (EntryStatus.PARKED, EntryStatus.HELD, EntryStatus.DUE):
         return told  # the same word again: neither the wait nor the reason begins anew
@@ -57,6 +58,8 @@ def place(entry: LedgerEntry, now: datetime, settle: timedelta) -> LedgerEntry:
         return _stand(entry, EntryStatus.SETTLED, "", now)
     if entry.desired is Presence.PRESENT:
         return _stand(entry, EntryStatus.PENDING, "", now)
+    if entry.reason == Reason.DISCARDED:
+        return _stand(entry, EntryStatus.SETTLED, Reason.DISCARDED, now)
     if entry.status is EntryStatus.DUE:
         return entry
     return _stand(entry, EntryStatus.DUE, Reason.SETTLING, now, due_at=now + settle)
@@ -88,7 +91,7 @@ def shown(
         return known
     free = replace(known, status=EntryStatus.PENDING)
     placed = place(free, now, settle)
-    return replace(placed, reason=reason) if placed.status is EntryStatus.SETTLED else placed
+    return replace(placed, reason=placed.reason or reason) if placed.status is EntryStatus.SETTLED else placed
 
 
 def quarantine(entry: LedgerEntry, reason: Reason, user_id: int, now: datetime) -> LedgerEntry:
@@ -132,6 +135,14 @@ def hold(entry: LedgerEntry, reason: Reason, now: datetime) -> LedgerEntry:
 def release(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     """A person let a held removal pass: it is due now, and counts against no limit."""
     return _stand(entry, EntryStatus.DUE, Reason.RELEASED, now, due_at=now)
+
+
+def discard(entry: LedgerEntry, now: datetime) -> LedgerEntry:
+    """A person decided that a held removal is not done: the member, whom Moodle showed when it was held, stays until the
+    source speaks anew.
+    """
+    kept = replace(entry, applied=Presence.PRESENT, owned=True)
+    return _stand(kept, EntryStatus.SETTLED, Reason.DISCARDED, now)
 
 
 def take_in_cohort(entry: CohortEntry | None, record: CohortChanged, now: datetime) -> CohortEntry:

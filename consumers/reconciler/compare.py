@@ -13,6 +13,9 @@ from enum import StrEnum
 
 from schemas.records import CohortEntry, CohortState, EntryStatus, LedgerEntry, Presence
 
+DISCARDED = "removal_discarded"
+"""The ledger's reason for a member who stays, although the source does not have them, since a person decided so."""
+
 
 class Drift(StrEnum):
     """A difference between the ends."""
@@ -65,7 +68,7 @@ class Comparison:
 
     differences: list[Difference] = field(default_factory=list)
     waiting: Counter[str] = field(default_factory=Counter)
-    """Memberships that are not settled, by status."""
+    """Memberships that are not settled, by status; and members whose removal a person discarded."""
     agreed: int = 0
     cohorts: int = 0
     vanished: int = 0
@@ -132,6 +135,8 @@ def _compare_members(cohort: str, entries: list[LedgerEntry], members: frozenset
             found.waiting[entry.status.value] += 1
         elif entry.user_id is None:
             found.agreed += 1  # wanted by nobody and never applied
+        elif entry.reason == DISCARDED and entry.user_id in members:
+            found.waiting[DISCARDED] += 1  # a person decided that the member stays
         elif entry.desired is Presence.PRESENT and entry.user_id not in members:
             found.differences.append(Difference(Drift.MISSING, cohort, entry.student, entry.user_id))
         elif (

@@ -41,6 +41,11 @@ class CliMessage(Entry):
     )
     OTHER_LIST = (
         "CS6008",
-        "Nothing was released: {hash} does not stand for the {count} removals that are held now.",
-        'Look at them again with "cohortstream held".',
+        "Nothing was done: no list of held removals is frozen under {hash}.",
+        'Look at them again: "cohortstream held" freezes the list that it shows, and prints its hash.',
+    )
+    LIST_EXPIRED = (
+        "CS6009",
+        "Nothing was done: the list {hash} was frozen until {until}.",
+        'Look again with "cohortstream held": what it shows then is frozen for another 24 hours.',
     )

@@ -20,9 +20,8 @@ class ConsumerMessage(Entry):
     )
     REMOVALS_HELD = (
         "CS5003",
-        "{count} removals in {cohorts} cohorts wait for a person, {past} of them past what may leave within a day.",
-        'See them with "cohortstream held". "cohortstream approve" lets that list pass, "cohortstream discard" keeps the '
-        "members. Additions go on.",
+        "{count} removals are held, past the limit of {limit}.",
+        'See them with "cohortstream held"; "cohortstream approve" lets a list pass. Additions go on.',
     )
     PAUSED = (
         "CS5004",
@@ -76,4 +75,10 @@ class ConsumerMessage(Entry):
             "Allow moodle/user:viewdetails and moodle/user:viewalldetails again; it then goes on by itself. If it is another "
             'Moodle: "cohortstream accept-site". Nothing is sent until then.'
         ),
+    )
+    REMOVALS_HELD = (
+        "CS5031",
+        "{count} removals in {cohorts} cohorts wait for a person, {past} of them past what may leave within a day.",
+        'See them with "cohortstream held". "cohortstream approve" lets that list pass, "cohortstream discard" keeps the '
+        "members. Additions go on.",
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from consumers.cohorts.breaker import Allowance, Breaker, Limits, Mark, Place, open_breaker
+from consumers.cohorts.breaker import Allowance, Breaker, Intent, Limits, Mark, Place, open_breaker
 from consumers.cohorts.plan import Removal
-from consumers.cohorts.recent import Intent
 from tests.unit.cohorts.values import NOW
 
 WIDE = Limits(partition_least=100_000)

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.cohorts.breaker import Allowance, Limits, mark_of, share_of
-from consumers.cohorts.recent import Intent
+from consumers.cohorts.breaker import Allowance, Intent, Limits, mark_of, share_of
 from tests.unit.cohorts.budgets import WIDE, budget_for, leaving, passed
 from tests.unit.cohorts.values import NOW
 

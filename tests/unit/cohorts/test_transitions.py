@@ -138,3 +138,26 @@ def test_since_tells_when_a_state_began() -> None:
     assert transitions.park(parked, Reason.NO_ACCOUNT, LATER) == parked
     assert transitions.park(parked, Reason.AMBIGUOUS, LATER).since == LATER
     assert transitions.unpark(parked, LATER, timedelta(0)) == replace(entry(), since=LATER)
+
+
+def test_a_discarded_removal_leaves_the_member_until_the_source_speaks_anew() -> None:
+    """Whatever is read of Moodle meanwhile; a new word makes it due again, and a person who took the member out ends it."""
+    held = transitions.hold(leaver(applied=UNKNOWN), Reason.REMOVAL_LIMIT, NOW)
+    kept = transitions.discard(held, NOW)
+    seen = [
+        compare(entry, members, Book.of(entry), Rules(NOW, MINUTE, MINUTE))
+        for entry in (kept, transitions.no_longer_shown(kept, NOW, MINUTE))
+        for members in ({1}, set[int]())
+    ]
+    anew = transitions.take_in(kept, says(state=ABSENT, revision=3), NOW, MINUTE)
+    again = transitions.take_in(kept, says(state=PRESENT, revision=3), NOW, MINUTE)
+
+    assert (kept.status, kept.reason, kept.applied) == (EntryStatus.SETTLED, Reason.DISCARDED, PRESENT)
+    assert [(one.status, one.reason, one.applied) for one in (seen[0], seen[2])] == [
+        (EntryStatus.SETTLED, Reason.DISCARDED, PRESENT)
+    ] * 2
+    assert [(one.status, one.reason, one.applied) for one in (seen[1], seen[3])] == [
+        (EntryStatus.SETTLED, "", ABSENT)
+    ] * 2
+    assert (anew.status, anew.reason) == (EntryStatus.DUE, Reason.SETTLING)
+    assert (again.status, again.reason) == (EntryStatus.SETTLED, "")

@@ -63,6 +63,15 @@ def test_what_waits_is_no_drift(status: EntryStatus) -> None:
     assert Counter({status.value: 2}) == found.waiting
 
 
+def test_a_member_whose_removal_was_discarded_is_no_drift() -> None:
+    """A person decided that they stay; it is counted, so that nobody wonders. Once they are gone it is settled."""
+    kept = replace(GONE, reason="removal_discarded")
+    found, gone = compare([COHORT], [kept], moodle(12)), compare([COHORT], [kept], moodle())
+
+    assert (found.differences, found.waiting, found.agreed) == ([], Counter(removal_discarded=1), 0)
+    assert (gone.differences, gone.waiting, gone.agreed) == ([], Counter(), 1)
+
+
 def test_a_cohort_that_is_not_made_yet_is_no_drift() -> None:
     """Its members wait with it."""
     found = compare([replace(COHORT, moodle_id=None)], [replace(HERE, status=EntryStatus.PARKED)], moodle())
