@@ -38,10 +38,17 @@ class FollowingUp:
             self._read_returned()
 
     def _ask_for_name(self) -> None:
-        """A cohort whose rows have another name: some hundred members, whose agreement decides."""
+        """A cohort whose rows have another name: some hundred members, whose agreement decides.
+
+        Of several sources, the one that gave it its name goes on to do so while it supports any member: if they differ,
+        the cohort would be renamed for ever.
+        """
         feed = self._feed
         cohort = feed.follow_ups.names[0]
-        self._read(feed.state.members(feed.name, cohort, limit=_ENOUGH_TO_AGREE), names={cohort})
+        record = feed.state.cohort_records([cohort]).get(cohort)
+        own = record is None or record.source == feed.name or not feed.state.members(record.source, cohort, limit=1)
+        if own:
+            self._read(feed.state.members(feed.name, cohort, limit=_ENOUGH_TO_AGREE), names={cohort})
         feed.follow_ups.names.popleft()
 
     def _read_returned(self) -> None:

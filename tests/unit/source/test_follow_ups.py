@@ -10,7 +10,7 @@ from connector.runtime.errors import Unavailable
 from connector.runtime.messages import OracleMessage, message
 from connector.source.mapping import Row
 from schemas.records import CohortState
-from tests.unit.source.world import Site
+from tests.unit.source.world import Site, settings
 
 
 def vanished() -> Site:
@@ -81,3 +81,25 @@ def test_nobody_is_read_again_when_no_cohort_was_back() -> None:
 
     (worker,) = site.poller.workers.values()
     assert [] == list(worker.feed.follow_ups.returned)
+
+
+def test_two_sources_do_not_rename_a_cohort_in_turns() -> None:
+    """The one that named it goes on to; once it supports nobody any more, the other one does."""
+    site = Site(one=settings(), two=settings())
+    one, two = site.databases["one"], site.databases["two"]
+    one.put(1, "s1", "X", title="Alpha")
+    site.run(20)
+    two.put(2, "s2", "X", title="Beta")
+    for number in range(3, 6):
+        two.put(number, f"s{number}", "X", title="Beta")
+        site.run(1300, step=5)
+    assert ("Alpha", "new_cohort") == (site.cohort("X").name, site.cohort("X").cause)
+    one.put(1, "s1", "X", title="Gamma")
+    site.run(1300, step=5)
+    assert ("Gamma", "one") == (site.cohort("X").name, site.cohort("X").source)
+    one.put(1, "s1", "X", title="Gamma", status="W")
+    site.run(20)
+    two.put(9, "s9", "X", title="Beta")
+    site.run(1300, step=5)
+
+    assert ("Beta", "two") == (site.cohort("X").name, site.cohort("X").source)
