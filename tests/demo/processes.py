@@ -54,6 +54,16 @@ class Child:
         assert self._process is not None, f"{self.name} was never started"
         return self._process.pid
 
+    @property
+    def status(self) -> int | None:
+        """Its exit status, negative for the signal that ended it; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def send(self, which: signal.Signals) -> None:
+        """Send it a signal that does not end it."""
+        assert self._process is not None, f"{self.name} was never started"
+        self._process.send_signal(which)
+
     def start(self) -> None:
         """Start it (again). To be called by the main thread: the kernel watches the thread that did."""
         if self.running:

@@ -25,8 +25,8 @@ from tests.demo.stage import Plan, build
 from tests.demo.university import SMALL
 from tests.demo.waiting import wait_until
 from tests.demo.world import World
-from tests.e2e.killing import Victim
 from tests.e2e.registrar import Registrar
+from tests.kills.killing import Victim
 
 KILLS = int(os.environ.get("KILLS", "8"))
 SEED = int(os.environ.get("KILLS_SEED", str(secrets.randbelow(1_000_000))))

@@ -13,15 +13,13 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tests.histories.mutants import MUTANTS, Mutant
+from tests.planting import plant
 
 if TYPE_CHECKING:
-    from tests.histories.script import Script  # at run time only once the finder is in place
+    from tests.histories.script import Script  # at run time only once the fault is planted
 
 MOST = 10_000
 """Histories that can notice a fault; if none of so many does, it counts as not noticed."""
@@ -42,44 +40,6 @@ class Verdict:
         if self.seed is None:
             return f"{self.name}: NOT NOTICED by {self.histories:,} histories"
         return f"{self.name}: noticed by history {self.histories:,} (seed {self.seed}: {self.how})"
-
-
-class _Changing(SourceFileLoader):
-    """Loads a module from its text with the fault. No bytecode is used or left behind."""
-
-    def __init__(self, mutant: Mutant, path: str) -> None:
-        super().__init__(mutant.module, path)
-        self._edits = mutant.edits
-
-    def get_data(self, path: str) -> bytes:
-        text = super().get_data(path).decode()
-        for old, new in self._edits:
-            if text.count(old) != 1:
-                raise ImportError(f"not once in the text of {self.name}: {old}")
-            text = text.replace(old, new)
-        return text.encode()
-
-    def path_stats(self, path: str) -> dict[str, float]:
-        raise OSError
-
-    def _cache_bytecode(self, *place_and_data: object) -> None:
-        return None
-
-
-class _Finder(MetaPathFinder):
-    def __init__(self, mutant: Mutant) -> None:
-        self._mutant = mutant
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if fullname != self._mutant.module:
-            return None
-        spec = PathFinder.find_spec(fullname, path)
-        assert spec is not None
-        assert spec.origin is not None
-        spec.loader = _Changing(self._mutant, spec.origin)
-        return spec
 
 
 def concerns(script: Script, only: Sequence[str]) -> bool:
@@ -104,8 +64,7 @@ def concerns(script: Script, only: Sequence[str]) -> bool:
 
 def put_to_the_test(mutant: Mutant) -> Verdict:
     """Live through histories with the fault. Only in a process that has not imported the module yet."""
-    assert mutant.module not in sys.modules
-    sys.meta_path.insert(0, _Finder(mutant))
+    plant(mutant.module, mutant.edits)
     logging.disable(logging.CRITICAL)
     from tests.histories.history import live
     from tests.histories.script import write

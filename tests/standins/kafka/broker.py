@@ -179,6 +179,7 @@ class Kafka:
             "share.coordinator.state.topic.replication.factor": replicas,
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
+            "group.min.session.timeout.ms": "1000",  # for tests in which many members die
             "auto.create.topics.enable": "false",
             "broker.session.timeout.ms": "2000",  # a killed broker may come back after this, not after 9 s
             "broker.heartbeat.interval.ms": "500",
