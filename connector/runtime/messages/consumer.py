@@ -18,7 +18,8 @@ class ConsumerMessage(Entry):
         "{count} records in a row could not be applied at stage {stage}.",
         "The fault is probably ours or Moodle's, so the consumer stopped with its backlog kept. See the dead letters.",
     )
-    REMOVALS_HELD = (
+    # Raised by release 0.1.0; what it left standing is still read, shown and cleared.
+    REMOVALS_PAST_LIMIT = (
         "CS5003",
         "{count} removals are held, past the limit of {limit}.",
         'See them with "cohortstream held"; "cohortstream approve" lets a list pass. Additions go on.',
