@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint types unit histories bench replay-moodle messages requirements clean
+.PHONY: help demo test lint types unit histories kills bench replay-moodle messages requirements clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -43,6 +43,9 @@ unit: $(READY) ## The quick tests alone
 
 histories: $(READY) ## Live through histories of a source (N=1000000 SEED=0; TRACE=1 tells one)
 	@exec $(PY) -m tests.histories -n $(or $(N),100000) --seed $(or $(SEED),0) $(if $(TRACE),--trace)
+
+kills: $(READY) ## Kill consumers at every step while changes flow (N=100 SEED=0 CHANGES=5000)
+	@exec $(PY) -m tests.kills -n $(or $(N),100) $(if $(SEED),--seed $(SEED)) --changes $(or $(CHANGES),5000)
 
 bench: $(READY) ## Every figure the documentation states, against its reference, in one run
 	@exec $(PY) -m tests.bench
