@@ -71,7 +71,8 @@ class HintSettings(Section):
 
     slack: Duration = timedelta(minutes=2)
     """With a proof: the longest time that a statement may run before it changes its first row. A row is stamped when its
-    statement begins, and the transaction can be seen from its first change on."""
+    statement begins, and the transaction can be seen from its first change on. Waiting for the lock of a transaction that
+    is open for longer does not count."""
 
     offset: Duration = timedelta()
     """For `due`: how long after the column's time the membership begins or ends. A last day that is included: `"1d"`."""
@@ -99,6 +100,8 @@ class HintSettings(Section):
         for name, kinds in _NEEDED.items():
             if self.kind in kinds and getattr(self, name) is None:
                 faults.append(f"a hint of kind {self.kind} needs {name}")
+        if self.kind == "journal" and not any(text.strip() for text in self.deletes):
+            faults.append('deletes names no value; write the one that operation has for a delete, such as "D"')
         if faults:
             raise ValueError("; ".join(faults))
         return self

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field
 
 _TABLE = re.compile(r'("[^"]+"|[\w$#]+)(\.("[^"]+"|[\w$#]+))?(@[\w$#.]+)?')
+_BEGINNING = re.compile(r"(\s|--[^\n]*\n|/\*([^*]|\*(?!/))*\*/)*(select|with)\b", re.IGNORECASE)
+"""Comments may come first."""
 
 
 def oracle_name(text: str) -> str:
@@ -26,7 +28,7 @@ def _table(text: str) -> str:
 
 def _query(text: str) -> str:
     text = text.strip().rstrip(";").rstrip()
-    if not re.match(r"(select|with)\b", text, re.IGNORECASE):
+    if not _BEGINNING.match(text):
         raise ValueError("a query begins with SELECT or WITH")
     return text
 

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from connector.runtime.patterns import Pattern
 from connector.runtime.settings import Duration, Secret, Section
-from connector.source.hint_settings import HintSettings, hint_name
+from connector.source.hint_settings import HintSettings, followed
 from connector.source.setting_types import Column, Query, Table, TimeOfDay, Zone
 
 
@@ -161,8 +161,7 @@ class SourceSettings(Section):
     @field_validator("hints")
     @classmethod
     def _distinct(cls, hints: tuple[HintSettings, ...], _: ValidationInfo) -> tuple[HintSettings, ...]:
-        names = [hint_name(hint, number) for number, hint in enumerate(hints, 1)]
-        if len(set(names)) < len(names):
+        if len(followed(hints)) < sum(len(followed([hint])) for hint in hints):
             raise ValueError("two hints have the same name")
         return hints
 

@@ -16,6 +16,7 @@ from tests.unit.source.world import settings
 NOW = datetime(2026, 9, 1, 8, tzinfo=UTC)
 HERE = DatabaseIdentity("STUDENTS", "students_a", "PRIMARY")
 MEMBERSHIP = {"table": "T", "student": "{S}"}
+BOTH = {"kind": "timestamp+sequence", "cursor": "c", "sequence": "n"}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,10 @@ MEMBERSHIP = {"table": "T", "student": "{S}"}
         ({"cohort": {"idnumber": "all"}}, "names no column"),
         ({"cohort": {"idnumber": "{A|map:nope}"}}, "no value map"),
         ({"hints": [{"cursor": "c", "name": "x"}, {"cursor": "d", "name": "x"}]}, "same name"),
+        ({"hints": [{"cursor": "c", "name": "timestamp2"}, {"cursor": "d"}]}, "same name"),
+        ({"hints": [BOTH | {"name": "x"}, {"cursor": "d", "name": "x/sequence"}]}, "same name"),
+        ({"hints": [{"kind": "journal", "cursor": "c", "operation": "o", "deletes": []}]}, "deletes names no value"),
+        ({"hints": [{"kind": "journal", "cursor": "c", "operation": "o", "deletes": [" "]}]}, "deletes names no value"),
         ({"hints": [{"cursor": "c", "by_cohort": True, "student": "s"}]}, "no student column"),
         ({"timezone": "Paris"}, "Europe/Paris"),
         ({"share": 0}, "greater than 0"),
@@ -50,6 +55,18 @@ def test_names_are_taken_as_oracle_spells_them() -> None:
     )
 
     assert ("AT_", "Who", "select * from t") == (made.hints[0].cursor, made.hints[0].student, made.membership.query)
+
+
+@pytest.mark.parametrize(
+    "comment", ["-- this year's\n", "/* of\n * this year */ ", "-- a\n\n/* b */\n-- select\n", "/***/"]
+)
+def test_a_query_may_begin_with_comments(comment: str) -> None:
+    """As queries mostly do that somebody has kept in a file; what hides in them is no beginning."""
+    made = settings(membership={"query": f"{comment}select * from t", "student": "{S}"})
+    with pytest.raises(ValidationError):
+        settings(membership={"query": f"{comment}delete from t /* */ select", "student": "{S}"})
+
+    assert f"{comment}select * from t" == made.membership.query
 
 
 @pytest.mark.parametrize(
