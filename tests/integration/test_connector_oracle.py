@@ -206,6 +206,20 @@ def test_columns_that_are_missing_are_named(database: Database) -> None:
         assert fault_of(Halted, source.truth, ["s"]).startswith("CS2004")
 
 
+@pytest.mark.parametrize(("kind", "said"), [("raw(16)", "RAW"), ("interval day to second", "INTERVAL")])
+def test_a_column_that_has_no_text_is_named(database: Database, kind: str, said: str) -> None:
+    """At the start, and by a check: each of its rows would be one that cannot be mapped, and nothing would be published."""
+    database.run(f"create table g (key_ {kind}, student varchar2(20), grp varchar2(20), stage number)")
+    database.run("insert into g (student, grp) values ('s', 'G')")
+    membership = {"table": "g", "student": "{STUDENT}", "row_key": "{KEY_}"}
+    settings = settings_for(database.dsn, membership=membership, cohort={"idnumber": "{GRP}"}, hints=[])
+    with reading(settings) as source:
+        text = fault_of(Halted, source.truth, ["s"])
+        assert ("CS2047", True, True) == (text[:6], "KEY_" in text, said in text)
+    tried = outcomes(list(check_source("apogee", settings, SystemClock())))
+    assert "CS2047" == tried["membership query"]
+
+
 def test_a_passing_error_is_tried_again(standin: OracleStandin, database: Database) -> None:
     """A few times; a dropped connection and a listener that comes back cost nothing."""
     database.enrol((1, "s", "G"))

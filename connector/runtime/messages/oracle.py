@@ -238,3 +238,8 @@ class OracleMessage(Entry):
         'A new connection to the source "{source}" leads to another database: {what}.',
         "Nothing of it was read. It is looked at next, and then told what to do if it stays so.",
     )
+    COLUMN_UNREADABLE = (
+        "CS2047",
+        'The column {column} of the membership query of source "{source}" is a {type}, which has no text.',
+        "Select it as text: RAWTOHEX for RAW, DBMS_LOB.SUBSTR for a CLOB, TO_CHAR for an interval.",
+    )

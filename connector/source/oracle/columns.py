@@ -24,6 +24,14 @@ GRAINS = {
     oracledb.DB_TYPE_TIMESTAMP_TZ: Grain.ZONED,
     oracledb.DB_TYPE_TIMESTAMP_LTZ: Grain.ZONED,
 }
+READABLE = (
+    TEXTS
+    | NUMBERS
+    | GRAINS.keys()
+    | {oracledb.DB_TYPE_BINARY_DOUBLE, oracledb.DB_TYPE_BINARY_FLOAT, oracledb.DB_TYPE_BOOLEAN}
+    | {oracledb.DB_TYPE_ROWID, oracledb.DB_TYPE_UROWID, oracledb.DB_TYPE_LONG}
+)
+"""What a pattern or a condition can read."""
 _UNSCALED = -127
 """The scale of a NUMBER that was declared without any, and of a FLOAT."""
 _LEAST, _MOST, _DIGITS = -130, 125, 40

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from connector.source.mapping import Row, RowMapping, stamp_column, value_of
 from connector.source.oracle import statements
 from connector.source.oracle.account import Account
 from connector.source.oracle.ahead import Ahead
-from connector.source.oracle.columns import NUMBERS, TEXTS, Described, bound_types, bound_value
+from connector.source.oracle.columns import NUMBERS, READABLE, TEXTS, Described, bound_types, bound_value
 from connector.source.oracle.dictionary import Dictionary
 from connector.source.oracle.hinting import HintQueries, missing_column
 from connector.source.oracle.identity import IdentityQuery
@@ -179,7 +179,7 @@ class OracleSource:
         """The type of the student column, after all columns of the patterns were found.
 
         Raises:
-            Halted: a column is missing, or the student column is neither text nor number.
+            Halted: a column is missing or has no text, or the student column is neither text nor number.
         """
         if not self._columns:
             columns = self.session.columns("membership", statements.description(self._origin))
@@ -190,15 +190,19 @@ class OracleSource:
                 if pattern is not None:
                     missing_column(self.name, "membership", columns, pattern.columns, f"the pattern of {what}")
             missing_column(self.name, "membership", columns, mapping.columns, "an active condition")
-            found = columns[mapping.student_column]
-            if found.type not in TEXTS | NUMBERS:
-                raise Halted(
-                    message(
-                        OracleMessage.STUDENT_TYPE, source=self.name, column=mapping.student_column, type=found.name
-                    )
-                )
+            self._look_at_types(columns)
             self._columns = columns
         return self._columns[self.mapping.student_column].type
+
+    def _look_at_types(self, columns: Mapping[str, Described]) -> None:
+        for column in self.mapping.columns:
+            entry = None
+            if column == self.mapping.student_column and columns[column].type not in TEXTS | NUMBERS:
+                entry = OracleMessage.STUDENT_TYPE
+            elif columns[column].type not in READABLE:
+                entry = OracleMessage.COLUMN_UNREADABLE
+            if entry is not None:
+                raise Halted(message(entry, source=self.name, column=column, type=columns[column].name))
 
     def _selected(self) -> tuple[str, tuple[str, ...]]:
         """What is selected of memberships, and under which names."""
