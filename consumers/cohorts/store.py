@@ -174,16 +174,16 @@ class Store:
             found |= {(status, str(reason)): int(count) for reason, count in self._database.execute(query)}
         return found
 
-    def site_users(self) -> list[int]:
-        """Accounts that memberships were applied to: the newest ones, and the oldest."""
-        query = "SELECT DISTINCT user_id FROM entries WHERE owned ORDER BY user_id {} LIMIT ?"
-        newest = self._database.execute(query.format("DESC"), (NEWEST,)).fetchall()
-        oldest = self._database.execute(query.format(""), (1,)).fetchall()
     def held_cohorts(self) -> int:
         """Cohorts with removals that wait for a person."""
         query = "SELECT COUNT(DISTINCT cohort) FROM entries WHERE status = 'held'"
         return int(self._database.execute(query).fetchone()[0])
 
+    def site_users(self) -> list[int]:
+        """Accounts that memberships were applied to: the newest ones, and the oldest."""
+        query = "SELECT DISTINCT user_id FROM entries WHERE owned ORDER BY user_id {} LIMIT ?"
+        newest = self._database.execute(query.format("DESC"), (NEWEST,)).fetchall()
+        oldest = self._database.execute(query.format(""), (1,)).fetchall()
         return sorted({int(row[0]) for row in (*newest, *oldest) if row[0] is not None})
 
     def all_after(self, after: tuple[str, str], limit: int) -> list[LedgerEntry]:
