@@ -19,7 +19,7 @@ from connector.source.publisher import Batch, Publisher
 from connector.source.snapshotting import SNAPSHOT, Snapshots
 from connector.source.state import State
 from connector.source.suspects import released_by
-from schemas.records import Checkpoint, Signal, Suspects
+from schemas.records import Checkpoint, Signal, SnapshotProgress, Suspects
 
 _GOOD_FOR = timedelta(hours=24)
 _PERISHABLE = frozenset({"accept", "release", "retire"})
@@ -67,9 +67,7 @@ def answer(signal: Signal, worker: Asked) -> Answer:
         case "look":
             return _look(signal, worker)
         case "snapshot":
-            worker.snapshots.drop()
-            worker.snapshots.begin(SNAPSHOT, signal.id)
-            return Answer(None)
+            return _snapshot(signal, worker)
         case "release":
             return _release(signal, worker)
         case "accept":
@@ -116,6 +114,24 @@ def _look(signal: Signal, worker: Asked) -> Answer:
     return Answer("finished", dict(counts))
 
 
+def _snapshot(signal: Signal, worker: Asked) -> Answer:
+    """Begin one. One that is under way has read rows that are older than the signal, so it begins anew for this one's
+    sake; what it finds is what it was for: after an acceptance, nothing that polling has missed.
+    """
+    before = worker.feed.checkpoint.snapshot
+    worker.snapshots.drop()
+    worker.snapshots.begin(SNAPSHOT if before is None else before.kind, signal.id)
+    _displaced(before, signal, worker)
+    return Answer(None)
+
+
+def _displaced(before: SnapshotProgress | None, signal: Signal, worker: Asked) -> None:
+    """Tell who waits for an earlier snapshot that another one is taken in its place."""
+    if before is not None and before.signal_id != signal.id:
+        said = worker.feed.notify(before.signal_id, "refused", reason=f"signal {signal.id} begins it anew, as its own")
+        worker.feed.publish(Batch(notifications=[said]))
+
+
 def _release(signal: Signal, worker: Asked) -> Answer:
     """Read each case of the list once more, and confirm what is still missing."""
     feed = worker.feed
@@ -137,6 +153,7 @@ def _accept(signal: Signal, worker: Asked) -> Answer:
     if worker.strange is None or signal.hash != worker.strange.mark:
         return _refused(message(OracleMessage.ACCEPT_REFUSED, source=worker.feed.name, hash=signal.hash))
     worker.accept(signal.id)
+    _displaced(wanted, signal, worker)
     return Answer(None)
 
 

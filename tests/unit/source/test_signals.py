@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+from connector.runtime.telemetry import Count
 from connector.source.signals_topic import SignalsTopic
 from tests.unit.source.world import Site, settings
+
+IDENTITY = "connector/apogee/identity"
 
 
 def two_sources() -> Site:
@@ -110,3 +114,46 @@ def test_an_offset_without_a_topic_counts_if_it_can_be_of_this_one() -> None:
         topic.answered(3, "b"),
     ]
     assert 0 == topic.answered(None, None)
+
+
+def enrolled(rows: int) -> Site:
+    """A source whose snapshot takes some steps."""
+    site = Site(apogee=settings())
+    for number in range(rows):
+        site.database.put(number, f"s{number:04}", "A")
+    site.clock.sleep(3600)
+    site.run(60)
+    return site
+
+
+def test_who_waits_for_a_snapshot_is_told_that_another_one_takes_its_place() -> None:
+    """Or they would wait for ever."""
+    site = enrolled(100)
+    first = site.signal("snapshot", source="apogee")
+    site.run(3)
+    second = site.signal("snapshot", source="apogee")
+    site.run(60)
+
+    assert ["started", "refused"] == [said.phase for said in site.notifications(first)]
+    assert second in (site.notifications(first)[-1].reason or "")
+    assert ["started", "finished"] == [s.phase for s in site.notifications(second) if s.phase != "progress"]
+
+
+def test_a_snapshot_that_is_asked_for_after_an_acceptance_blames_nobody() -> None:
+    """What the acceptance changes was not missed, whoever's snapshot finds it."""
+    site = enrolled(100)
+    asked = site.signal("snapshot", source="apogee")
+    site.run(3)
+    site.database.name = "CLONE"
+    site.run(70, step=5)
+    for number in range(0, 100, 2):
+        site.database.rows[number] = replace(site.database.rows[number], grp="B")
+    accepted = site.signal("accept", source="apogee", hash=site.alerts()[IDENTITY].parameters["hash"])
+    site.run(3)
+    again = site.signal("snapshot", source="apogee")
+    site.run(60)
+
+    assert "B" in site.members()
+    assert {("B", "present", "snapshot")} == {found for found in site.causes("s0000") if found[:2] == ("B", "present")}
+    assert ["refused", "refused", "finished"] == [site.notifications(s)[-1].phase for s in (asked, accepted, again)]
+    assert 0 == site.metrics.total(Count.SNAPSHOT_DIFFERENCES)
