@@ -67,4 +67,4 @@ def draw(chance: random.Random, *, freezing: float) -> Fate:
     place = chance.choice(LOOP if freezes else PLACES)
     if place in _ONCE:
         return Fate(place, 1, freezes)
-    return Fate(place, chance.randint(1, 30 if place in _OFTEN else 3), freezes)
+    return Fate(place, chance.randint(1, 12 if place in _OFTEN else 2), freezes)

@@ -13,6 +13,7 @@ import pytest
 
 from connector.runtime.kafka.connection import Connection
 from tests.kills.__main__ import describe, last_line, repeat
+from tests.kills.judge import Kind
 from tests.kills.mutants import MUTANTS
 from tests.kills.script import Shape
 from tests.kills.trial import Orders, run
@@ -47,6 +48,7 @@ def test_the_judge_notices_a_broken_consumer(name: str, kafka: Kafka, connection
         fates=() if mutant.fate is None else (mutant.fate,),
         slow_creations=mutant.slow_creations,
         rest=12.0,
+        until=mutant.wrong if mutant.wrong is not Kind.LOST else None,  # for a while everything is lost
     )
 
     assert mutant.wrong in {finding.kind for finding in run(orders, kafka, connection, tmp_path).findings}

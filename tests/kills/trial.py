@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ from tests.demo.processes import Children
 from tests.demo.waiting import wait_until
 from tests.integration.cohort_world import World, running_moodle
 from tests.kills.budgets import exceeded
-from tests.kills.judge import Finding, judge
+from tests.kills.judge import Finding, Kind, judge
 from tests.kills.killing import Freezing, Victim
 from tests.kills.mishaps import Mishaps
 from tests.kills.places import Fate, draw
@@ -30,6 +31,8 @@ from tests.standins.moodle.web import ServerProfile
 _SECONDS_A_KILL = 40
 _REST = 240.0
 """Seconds after the last fault in which everything must have come right; only a failure takes so long."""
+_STEP, _STEPS = 0.02, 500
+"""Seconds between two looks, and the looks over which the changes between two deaths are spread."""
 _SLOW = CostModel(seconds={"cohorts_written": 0.5})
 """A Moodle that takes long to make cohorts."""
 
@@ -50,6 +53,8 @@ class Orders:
     slow_creations: bool = False
     """Whether the gateway gives up on calls that create before Moodle has carried them out."""
     rest: float = _REST
+    until: Kind | None = None
+    """A finding of this kind is enough; what comes after it is not waited for."""
 
 
 @dataclass
@@ -129,7 +134,7 @@ class _Trial:
             child,
             works=lambda: "consumer.started" in child.output(),
             chance=random.Random(self._chance.random()),
-            patience=5 * self._scene.times.session + self._scene.times.moodle_settle,
+            patience=8 * self._scene.times.session + self._scene.times.moodle_settle,
             draw=self._draw,
             command=self._scene.command,
             freezing=Freezing(
@@ -165,16 +170,16 @@ class _Trial:
                 if victim.look():
                     speaking = self._speaking(share)
                     self._happen(sum(victim.kills for victim in self._victims) in restarts)
-            time.sleep(0.02)
+            time.sleep(_STEP)
         for victim in self._victims:
             victim.disarm()
 
     def _speaking(self, share: int) -> Iterator[None]:
-        """The changes between two deaths, some at each step."""
-        left = share
+        """The changes between two deaths, a few at each step, so that there is work whenever somebody lives."""
+        left, pace = share, share / _STEPS
         while True:
-            if left > 0 and self._chance.random() < 0.5:
-                left -= self._scene.say(self._changes, min(left, self._chance.randint(1, 20)), self._chance) or left
+            if left > 0 and self._chance.random() < pace:
+                left -= self._scene.say(self._changes, min(left, math.ceil(pace)), self._chance) or left
             yield
 
     def _happen(self, restart: bool) -> None:  # noqa: FBT001 - drawn beforehand
@@ -191,13 +196,22 @@ class _Trial:
     def _come_to_rest(self) -> None:
         def agree() -> bool:
             self._children.check()
-            return self._scene.agree()
+            return self._found() or self._scene.agree()
 
         try:
             wait_until(agree, "Moodle is as the source says", self._orders.rest, every=0.5)
-            wait_until(self._scene.at_rest, "the ledger has nothing left to do", self._orders.rest, every=1.0)
+            wait_until(
+                lambda: self._found() or self._scene.at_rest(),
+                "the ledger has nothing left to do",
+                self._orders.rest,
+                every=1.0,
+            )
         except TimeoutError:
             if not judge(self._scene.seen()):
                 raise  # what the judge cannot name is a fault of the trial
         for victim in self._victims:
             victim.child.stop()
+
+    def _found(self) -> bool:
+        until = self._orders.until
+        return until is not None and until in {finding.kind for finding in judge(self._scene.seen())}

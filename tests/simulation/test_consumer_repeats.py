@@ -116,7 +116,7 @@ def test_the_play_changes_what_its_words_say() -> None:
 def test_a_restart_at_any_point_makes_no_difference() -> None:
     """Before and after each commit: the same changes in each act, the same end."""
     for point in range(1, reference().points + 1, EVERY):
-        play = make_play(point, dies_at=point).play()
+        play = make_play(1, dies_at=point).play()  # up to there the same as the reference
 
         assert play.happened["crashes"] == 1, point
         assert (play.acts, play.end()) == (reference().acts, reference().end()), point
