@@ -339,6 +339,7 @@ class Command:
     revision: int | None = None
     hash: str | None = None
     foreign: str | None = None
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

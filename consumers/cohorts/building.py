@@ -33,6 +33,7 @@ from consumers.cohorts.letters import Letters
 from consumers.cohorts.log import KafkaLog, KafkaRestorer
 from consumers.cohorts.loop import Consumer
 from consumers.cohorts.pause import Pause
+from consumers.cohorts.putting_back import PuttingBack
 from consumers.cohorts.rechecks import Rechecks
 from consumers.cohorts.removals import Removals
 from consumers.cohorts.roll import AccountSource, Roll
@@ -116,12 +117,15 @@ def assemble(
     )
     seconds, rows = settings.moodle.call_seconds.total_seconds(), settings.moodle.max_rows
     rechecks, letters = Rechecks(desk, site.reader), Letters(desk)
+    intake = Intake(desk, rechecks, letters, codec)
+    putting_back = PuttingBack(desk, rechecks, intake)
     adopting = Adopting(desk, signs, site.reader)
     writer = OnceAdopted(site.writer, adopting)
     consumer = Consumer(
         desk,
-        Intake(desk, rechecks, letters, codec),
-        Following(desk, rechecks, letters, adopting, codec),
+        intake,
+        Following(desk, rechecks, putting_back, letters, adopting, codec),
+        putting_back,
         letters,
         Creations(desk, site.reader, writer),
         Additions(desk, writer, Additions.limits(seconds, site.max_input_vars, rows)),

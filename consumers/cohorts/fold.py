@@ -1,8 +1,11 @@
 """A batch of records folded to the last word per membership and per cohort.
 
-The gate: a record at or above the marker's next offset, with a revision greater than the ledger's, is *news*. Anything
-else (redelivered, replayed, offsets reset by hand) changes no desired state; it asks for a *recheck* of its key, that is,
-the ledger's desired state is compared with Moodle and repaired through plan and guard.
+The gate: a record with a revision greater than the ledger's is *news*, wherever it lies. Anything else (redelivered,
+replayed, offsets reset by hand) changes no desired state; it asks for a *recheck* of its key, that is, the ledger's
+desired state is compared with Moodle and repaired through plan and guard.
+
+Below the marker's next offset only a record that was set aside can be news: every other one was taken in by the
+transaction that moved the marker past it, so that the ledger's revision of its key is at least as great.
 """
 
 from __future__ import annotations
@@ -31,10 +34,6 @@ class Received:
 
 class Known(Protocol):
     """What the gate compares with."""
-
-    def next_offset(self, partition: int) -> int:
-        """Below this offset everything of the partition has been worked on."""
-        ...
 
     def revision_of(self, cohort: str, student: str | None) -> int:
         """Revision of the last word taken in; 0 for none. ``student`` None means the cohort itself."""
@@ -73,7 +72,7 @@ def fold(batch: Iterable[Received], known: Known) -> Folded:
         revisions[partition] = max(revisions.get(partition, 0), record.revision)
         earlier = words.get(key)
         revision = earlier.record.revision if earlier else known.revision_of(*key)
-        if received.offset < known.next_offset(partition) or record.revision <= revision:
+        if record.revision <= revision:
             rechecks.setdefault(key, received.offset)
             continue
         superseded += earlier is not None

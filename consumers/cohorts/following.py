@@ -12,17 +12,30 @@ from consumers.cohorts.adopting import HOME, Adopting
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.fold import ADOPT, judge_command
 from consumers.cohorts.letters import Letters
+from consumers.cohorts.putting_back import PuttingBack
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.rechecks import Rechecks
 from schemas.codec import Codec, Undecodable
 from schemas.records import Command, EntryStatus, JournalEntry
 
+RECHECK = "recheck"
+"""The kind of command that asks for a look; the only one that is followed as often as it is read."""
+
 
 class Following:
     """Follows the commands of our partitions, in their order."""
 
-    def __init__(self, desk: Desk, rechecks: Rechecks, letters: Letters, adopting: Adopting, codec: Codec) -> None:
-        self._desk, self._rechecks, self._letters, self._codec = desk, rechecks, letters, codec
+    def __init__(
+        self,
+        desk: Desk,
+        rechecks: Rechecks,
+        putting_back: PuttingBack,
+        letters: Letters,
+        adopting: Adopting,
+        codec: Codec,
+    ) -> None:
+        self._desk, self._letters, self._codec = desk, letters, codec
+        self._rechecks, self._putting_back = rechecks, putting_back
         self._adopting = adopting
 
     def follow(self, messages: Iterable[Message], now: datetime) -> None:
@@ -43,17 +56,15 @@ class Following:
             ledger.commands(message.partition).read_to(message.next_offset)
 
     def _follow(self, command: Command, offset: int, now: datetime) -> None:
+        if command.kind != RECHECK and self._answered(command):
+            return
         refusal = judge_command(command, now)
-        if self._desk.ledger.store(self._place_of(command)).followed(command.id):
-            return  # it is read again, since an earlier one was not worked off; this one was answered
         if command.kind == ADOPT:
             self._adopting.follow(command, now, None if refusal is None else refusal.reason)
         elif refusal is not None:
             self._note(command, "command_refused", refusal.reason, now)
-        elif command.kind == "recheck":
-            ledger = self._desk.ledger
-            hold = ledger.commands(ledger.partition_of(command.cohort)).hold(offset)
-            self._rechecks.ask(command.cohort, command.student, now, hold)
+        elif command.kind == RECHECK:
+            self._recheck(command, offset, now)
         elif command.kind == "recreate":
             self._recreate(command, now)
         elif command.kind == "freeze":
@@ -64,6 +75,25 @@ class Following:
     def _place_of(self, command: Command) -> int:
         """The partition that a command belongs into: its cohort's, or the first if it is about the sink as a whole."""
         return HOME if command.kind == ADOPT else self._desk.ledger.partition_of(command.cohort)
+
+    def _answered(self, command: Command) -> bool:
+        """Whether it was followed or refused before; it is read again if a recheck before it was not worked off."""
+        return self._desk.ledger.store(self._place_of(command)).followed(command.id)
+
+    def _recheck(self, command: Command, offset: int, now: datetime) -> None:
+        """Look, or read a record again and then look. The command is held until that is done, and if it is read a second
+        time meanwhile it is followed a second time, since nobody knows how far the first one got.
+        """
+        ledger = self._desk.ledger
+        partition = ledger.partition_of(command.cohort)
+        hold = ledger.commands(partition).hold(offset)
+        if command.offset is None:
+            self._rechecks.ask(command.cohort, command.student, now, hold)
+        elif command.offset < ledger.next_offset(partition):
+            self._putting_back.ask(command, command.offset, hold)
+        else:
+            hold.release()
+            self._note(command, "command_refused", "not_taken_in", now)
 
     def _decide(self, command: Command, now: datetime) -> None:
         """Let one held removal pass, or leave it undone, if it is still the one that the person saw."""

@@ -14,6 +14,7 @@ from connector.runtime.kafka.reading import Tail
 from connector.runtime.kafka.topics import Topics
 from consumers.cohorts.ledger import Ledger
 from consumers.cohorts.loop import Arrivals
+from consumers.cohorts.rereading import Rereading
 
 
 class KafkaInbox:
@@ -25,6 +26,7 @@ class KafkaInbox:
         self._new: set[int] = set()
         """Partitions that were added in this poll; they can be paused only after the group has assigned them."""
         self._commands = Tail(connection, topics.commands, {})
+        self._rereading = Rereading(connection, topics.memberships)
         self._group = GroupConsumer(connection, topics.memberships, group, _Companions(self))
 
     @property
@@ -37,7 +39,7 @@ class KafkaInbox:
         if self._on_hold and self._new:
             self._group.pause(self._new)
         self._new.clear()
-        return Arrivals(messages, self._commands.poll(limit))
+        return Arrivals(messages, self._commands.poll(limit), self._rereading.poll())
 
     def hold(self, *, on: bool) -> None:
         self._on_hold = on
@@ -50,9 +52,13 @@ class KafkaInbox:
         for partition, offset in positions.items():
             self._group.seek(partition, offset)
 
+    def read_again(self, partition: int, offset: int) -> None:
+        self._rereading.ask(partition, offset)
+
     def close(self) -> None:
         self._group.close()
         self._commands.close()
+        self._rereading.close()
 
     def taken(self, committed: Mapping[int, int | None]) -> Mapping[int, int]:
         """Partitions were added."""
@@ -67,6 +73,7 @@ class KafkaInbox:
         for partition in partitions:
             self._commands.forget(partition)
         self._new -= partitions
+        self._rereading.forget(partitions)
         if in_order:
             self._share.release(partitions)
         else:

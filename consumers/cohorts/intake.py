@@ -48,8 +48,7 @@ class Intake:
             if (record := self._read(message, now)) is not None:
                 received.append(record)
         folded = fold(received, ledger)
-        self._take_cohorts(folded, now)
-        self._take_memberships(folded, now)
+        self._take_folded(folded, now)
         for (cohort, student), offset in folded.rechecks.items():
             hold = ledger.records(ledger.partition_of(cohort)).hold(offset)
             self._rechecks.ask(cohort, student, now, hold)
@@ -59,21 +58,29 @@ class Intake:
         for partition, end in ends.items():
             ledger.records(partition).read_to(end)
             marker = ledger.marker(partition)
-            if end <= marker.next_offset:
-                continue  # of a replay: the marker stays where it was
-            ledger.advance(
-                partition,
-                next_offset=end,
-                highest_revision=max(marker.highest_revision, folded.highest_revisions.get(partition, 0)),
-                fingerprint=self._fingerprint(received, partition, marker.fingerprint),
-            )
+            if end > marker.next_offset:  # else of a replay: the marker stays where it was
+                fingerprint = self._fingerprint(received, partition, marker.fingerprint)
+                ledger.advance(partition, next_offset=end, fingerprint=fingerprint)
         return left
+
+    def take_again(self, message: Message, now: datetime) -> tuple[str, str | None]:
+        """Take in a record below the marker that was read by itself. What became of it, and why it is of no use if it
+        still is: then its dead letter stands as it is.
+        """
+        try:
+            record = self._record(message)
+        except _Unusable as error:
+            return "still_unusable", str(error)
+        folded = fold([Received(record, message.partition, message.offset, message.headers)], self._desk.ledger)
+        self._take_folded(folded, now)
+        return ("superseded" if folded.rechecks else "taken_in"), None
 
     def _read(self, message: Message, now: datetime) -> Received | None:
         try:
             return Received(self._record(message), message.partition, message.offset, message.headers)
         except _Unusable as error:
-            self._letters.set_aside(message, error.stage, str(error), now)
+            if message.offset >= self._desk.ledger.next_offset(message.partition):  # else it was set aside before
+                self._letters.set_aside(message, error.stage, str(error), now)
             return None
 
     def _record(self, message: Message) -> MembershipChanged | CohortChanged:
@@ -100,6 +107,13 @@ class Intake:
         if self._desk.ledger.partition_of(record.cohort) != message.partition:
             raise _Unusable(Stage.KEY, "the record is not in the partition of its cohort")
         return record
+
+    def _take_folded(self, folded: Folded, now: datetime) -> None:
+        self._take_cohorts(folded, now)
+        self._take_memberships(folded, now)
+        for partition, revision in folded.highest_revisions.items():
+            if revision > self._desk.ledger.marker(partition).highest_revision:
+                self._desk.ledger.advance(partition, highest_revision=revision)
 
     def _take_cohorts(self, folded: Folded, now: datetime) -> None:
         for word in folded.cohorts:

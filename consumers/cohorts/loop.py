@@ -22,6 +22,7 @@ from consumers.cohorts.desk import Desk
 from consumers.cohorts.following import Following
 from consumers.cohorts.intake import Intake
 from consumers.cohorts.letters import Letters
+from consumers.cohorts.putting_back import Again, PuttingBack
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.rechecks import Rechecks
 from consumers.cohorts.refill import Refill
@@ -45,6 +46,8 @@ class Arrivals:
     """Of the memberships topic."""
     commands: Sequence[Message] = ()
     """Of the commands topic."""
+    again: Sequence[Again] = ()
+    """Single records of the memberships topic that were to be read once more."""
 
 
 class Inbox(Protocol):
@@ -60,6 +63,10 @@ class Inbox(Protocol):
         """Go back in these partitions of the memberships topic: what the last poll brought from there on was left."""
         ...
 
+    def read_again(self, partition: int, offset: int) -> None:
+        """Bring this record of the memberships topic once more; a later poll has it, or that it is gone."""
+        ...
+
     def close(self) -> None:
         """Leave the group; partitions are released first."""
         ...
@@ -73,6 +80,7 @@ class Consumer:
         desk: Desk,
         intake: Intake,
         following: Following,
+        putting_back: PuttingBack,
         letters: Letters,
         creations: Creations,
         additions: Additions,
@@ -84,6 +92,7 @@ class Consumer:
     ) -> None:
         self._desk, self._alerts = desk, alerts
         self._intake, self._following, self._letters = intake, following, letters
+        self._putting_back = putting_back
         self._creations, self._additions = creations, additions
         self._removals, self._rechecks, self._students = removals, rechecks, students
         self._adopting = adopting
@@ -118,6 +127,9 @@ class Consumer:
             inbox.rewind(left)
         self._following.follow([*self._put_by, *arrivals.commands], now)
         self._put_by.clear()
+        self._putting_back.heard(arrivals.again, now)
+        for place in self._putting_back.wanted():
+            inbox.read_again(*place)
         heard = self._desk.crew.collect() + len(arrivals.messages) + len(arrivals.commands)
         self._look_after(now)
         waiting = len(self._desk.backlog)
@@ -132,7 +144,7 @@ class Consumer:
     def idle(self) -> bool:
         """Nothing is under way and nothing can be done now: what is left waits for its time, for Moodle or a person."""
         desk = self._desk
-        if not desk.crew.idle or desk.prepared or self._rechecks.waiting or desk.ledger.dirty or self._adopting.pending:
+        if not desk.crew.idle or desk.prepared or self._looks_waiting or desk.ledger.dirty or self._adopting.pending:
             return False
         return not (self._working and (len(desk.backlog) or self._refill.waiting or self._creations.waiting))
 
@@ -140,6 +152,11 @@ class Consumer:
     def standing(self) -> Standing:
         """What the topics say of the sink: whether it is adopted."""
         return self._adopting.standing
+
+    @property
+    def _looks_waiting(self) -> int:
+        """What was asked for and is not worked off."""
+        return self._rechecks.waiting + self._putting_back.waiting
 
     def restore_alerts(self, standing: Iterable[Alert]) -> None:
         """What earlier processes raised, so that it can be cleared."""
@@ -176,6 +193,7 @@ class Consumer:
         self._refill.forget(partitions)
         self._removals.forget(partitions)
         self._rechecks.forget(lost)
+        self._putting_back.forget(partitions)
         self._creations.forget(lost)
 
     def commit(self, clean: frozenset[int] = frozenset()) -> bool:

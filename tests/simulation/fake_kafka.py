@@ -9,6 +9,7 @@ from connector.runtime.kafka.group import SESSION_TIMEOUT, Share
 from connector.runtime.kafka.reading import BEGINNING, Message
 from consumers.cohorts.ledger import Ledger, Outgoing, remember_marker
 from consumers.cohorts.loop import Arrivals
+from consumers.cohorts.putting_back import Again
 from consumers.cohorts.store import Store
 from schemas.codec import SingleObjectCodec
 from schemas.records import CohortEntry, JournalEntry, LedgerEntry, PartitionMarker, Record
@@ -34,6 +35,7 @@ class Broker:
     heard: dict[str, float] = field(default_factory=dict)
     """When each member last polled."""
 
+    compacted: set[tuple[int, int]] = field(default_factory=set)
     committed: dict[str, float] = field(default_factory=dict)
     """When each member last committed."""
 
@@ -45,6 +47,17 @@ class Broker:
 
     def log(self, topic: str, partition: int) -> list[Message]:
         return self.topics.get((topic, partition), [])
+
+    def compact(self, partition: int, offset: int) -> None:
+        """This record of the memberships topic is gone, as a later one of its key is there."""
+        log = self.log(MEMBERSHIPS, partition)
+        assert any(later.key == log[offset].key for later in log[offset + 1 :])
+        self.compacted.add((partition, offset))
+
+    def again(self, partition: int, offset: int) -> Again:
+        """A record of the memberships topic once more."""
+        gone = (partition, offset) in self.compacted
+        return Again(partition, offset, None if gone else self.log(MEMBERSHIPS, partition)[offset])
 
     def records(self, topic: str) -> list[Record]:
         """All records of a topic, decoded."""
@@ -80,6 +93,7 @@ class Inbox:
         self._positions: dict[int, int] = {}
         self._commands: dict[int, int] = {}
         self._on_hold = False
+        self._again: list[tuple[int, int]] = []
         self.slowness = 1.0
         """Factor on the time that an empty poll takes; lets quiet times pass quickly."""
 
@@ -98,10 +112,14 @@ class Inbox:
             commands += log[position:]
             self._commands[partition] = len(log)
         self._broker.timeline.advance(0.001 if found else max(0.001, timeout * self.slowness))
-        return Arrivals(found, commands)
+        asked, self._again = self._again, []
+        return Arrivals(found, commands, [self._broker.again(*place) for place in asked if place[0] in self._positions])
 
     def hold(self, *, on: bool) -> None:
         self._on_hold = on
+
+    def read_again(self, partition: int, offset: int) -> None:
+        self._again.append((partition, offset))
 
     def rewind(self, positions: Mapping[int, int]) -> None:
         self._positions |= positions

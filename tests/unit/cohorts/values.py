@@ -125,9 +125,6 @@ class Book:
     def account_of(self, student: str) -> int | Doubt | None:
         return self.accounts.get(student)
 
-    def next_offset(self, partition: int) -> int:
-        return 5
-
     def revision_of(self, cohort: str, student: str | None) -> int:
         if student is None:
             known = self.cohorts.get(cohort)
