@@ -7,6 +7,7 @@ compaction compares bytes, and bytes that depend on a schema id or a fingerprint
 from __future__ import annotations
 
 import json
+from itertools import count
 
 Key = tuple[str | int | None, ...]
 
@@ -42,6 +43,13 @@ def decode_key(data: bytes | None) -> Key:
 def partition_of(cohort: str, partitions: int) -> int:
     """The partition of a cohort's records: what a Java producer computes for the cohort's idnumber as its key."""
     return (murmur2(cohort.encode()) & 0x7FFFFFFF) % partitions
+
+
+def name_in(partition: int, partitions: int) -> str:
+    """A name that falls into this partition, for what is about the partition as a whole. It is no cohort's: they do not
+    begin with a colon and a blank.
+    """
+    return next(name for n in count() if partition_of(name := f": {n}", partitions) == partition)
 
 
 def murmur2(data: bytes) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from connector.runtime.clock import Clock
 from connector.runtime.kafka.connection import Connection
@@ -19,6 +20,8 @@ from connector.runtime.telemetry import Labelled, Metrics, Pseudonym, Tracer
 from consumers.cohorts.additions import Additions
 from consumers.cohorts.adopting import Adopting, OnceAdopted, Signs
 from consumers.cohorts.alerts import Alerts
+from consumers.cohorts.anew import Anew
+from consumers.cohorts.anew import Topics as MembershipsTopic
 from consumers.cohorts.backlog import Backlog
 from consumers.cohorts.breaker_settings import open_allowances
 from consumers.cohorts.calls import Reader, Writer
@@ -39,9 +42,11 @@ from consumers.cohorts.removals import Removals
 from consumers.cohorts.roll import AccountSource, Roll
 from consumers.cohorts.settings import SinkSettings
 from consumers.cohorts.signs import KafkaSigns
+from consumers.cohorts.site_watch import SiteReader, SiteWatch
 from consumers.cohorts.spending import Spending
 from consumers.cohorts.students import Students
 from consumers.cohorts.tenancy import Tenancy
+from consumers.cohorts.unread import Unread
 from consumers.cohorts.witness import Witness
 from schemas.codec import Codec, Undecodable
 from schemas.records import Adoption, Alert, CohortEntry, LedgerEntry
@@ -51,11 +56,15 @@ LEASE = SESSION_TIMEOUT / 3
 """Seconds after a commit in which calls may be sent."""
 
 
+class SiteAndCohorts(Reader, SiteReader, Protocol):
+    """The reading half of the client."""
+
+
 @dataclass(frozen=True)
 class Site:
     """Moodle, as the consumer uses it."""
 
-    reader: Reader
+    reader: SiteAndCohorts
     writer: Writer
     directory: AccountSource
     max_input_vars: int
@@ -83,6 +92,7 @@ class Assembled:
     consumer: Consumer
     desk: Desk
     ledger: Ledger
+    anew: Anew
 
 
 def assemble(
@@ -95,8 +105,10 @@ def assemble(
     signs: Signs,
     partitions: int,
     run: str,
+    topics: MembershipsTopic,
+    topic_id: str,
 ) -> Assembled:
-    """The consumer over any log."""
+    """The consumer over any log. ``topic_id``: of the memberships topic as it is now."""
     watched: list[Consumer] = []
 
     def watch(entry: LedgerEntry | CohortEntry) -> None:
@@ -116,6 +128,9 @@ def assemble(
         run=run,
     )
     seconds, rows = settings.moodle.call_seconds.total_seconds(), settings.moodle.max_rows
+    names = settings.students.field if settings.students.by == "profile_field" else None
+    watch_site = SiteWatch(desk, site.reader, site.directory, names)
+    anew = Anew(desk, watch_site, topics, topic_id)
     rechecks, letters = Rechecks(desk, site.reader), Letters(desk)
     intake = Intake(desk, rechecks, letters, codec)
     putting_back = PuttingBack(desk, rechecks, intake)
@@ -124,7 +139,7 @@ def assemble(
     consumer = Consumer(
         desk,
         intake,
-        Following(desk, rechecks, putting_back, letters, adopting, codec),
+        Following(desk, rechecks, putting_back, letters, adopting, anew, codec),
         putting_back,
         letters,
         Creations(desk, site.reader, writer),
@@ -140,9 +155,12 @@ def assemble(
         Students(desk, site.directory),
         Alerts(desk, sink),
         adopting,
+        watch_site,
+        anew,
+        Unread(desk, site.reader),
     )
     watched.append(consumer)
-    return Assembled(consumer, desk, ledger)
+    return Assembled(consumer, desk, ledger, anew)
 
 
 class CohortConsumer:
@@ -174,18 +192,13 @@ class CohortConsumer:
         log = KafkaLog(self._producer, topics, codec, lambda: self._inbox.group)
         partitions = connection.settings.partitions
         self._signs = KafkaSigns(connection, topics, codec, sources)
-        parts = assemble(sink, settings, site, around, codec, log, self._signs, partitions, self.run)
-        self._consumer, self._desk = parts.consumer, parts.desk
-        parts.consumer.restore_alerts(_standing_alerts(connection, topics.alerts, codec, around.clock))
         identity = f"{topic_id(connection, topics.ledger)} {topic_id(connection, topics.journal)}"
         restorer = KafkaRestorer(connection, topics, codec, around.clock, settings.state_directory, identity)
-        tenancy = Tenancy(
-            parts.desk,
-            parts.consumer,
-            restorer,
-            topic_id(connection, topics.memberships),
-            parts.consumer.commit,
-        )
+        topic = topic_id(connection, topics.memberships)
+        parts = assemble(sink, settings, site, around, codec, log, self._signs, partitions, self.run, restorer, topic)
+        self._consumer, self._desk = parts.consumer, parts.desk
+        parts.consumer.restore_alerts(_standing_alerts(connection, topics.alerts, codec, around.clock))
+        tenancy = Tenancy(parts.desk, parts.consumer, parts.anew, restorer, topic, parts.consumer.commit)
         self._measure_at, self._measured = 0.0, frozenset[int]()
         self._inbox = KafkaInbox(connection, topics, f"cohortstream.{sink}", tenancy, parts.ledger)
 
@@ -210,7 +223,7 @@ class CohortConsumer:
     @property
     def paused(self) -> Message | None:
         """Why Moodle is not called, while it is not."""
-        return self._desk.pause.cause
+        return self._desk.pause.cause or self._desk.site_doubt
 
     @property
     def shadow(self) -> Adoption | None:

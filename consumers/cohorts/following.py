@@ -9,6 +9,7 @@ from connector.runtime.errors import Stage
 from connector.runtime.kafka.reading import Message
 from consumers.cohorts import transitions
 from consumers.cohorts.adopting import HOME, Adopting
+from consumers.cohorts.anew import BEGINS_ANEW, Anew
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.fold import ADOPT, judge_command
 from consumers.cohorts.letters import Letters
@@ -32,11 +33,12 @@ class Following:
         putting_back: PuttingBack,
         letters: Letters,
         adopting: Adopting,
+        anew: Anew,
         codec: Codec,
     ) -> None:
         self._desk, self._letters, self._codec = desk, letters, codec
         self._rechecks, self._putting_back = rechecks, putting_back
-        self._adopting = adopting
+        self._adopting, self._anew = adopting, anew
 
     def follow(self, messages: Iterable[Message], now: datetime) -> None:
         """Follow the commands in these records of the commands topic."""
@@ -65,6 +67,8 @@ class Following:
             self._note(command, "command_refused", refusal.reason, now)
         elif command.kind == RECHECK:
             self._recheck(command, offset, now)
+        elif command.kind in BEGINS_ANEW:
+            self._anew.hear(command, self._place_of(command), offset)
         elif command.kind == "recreate":
             self._recreate(command, now)
         elif command.kind == "freeze":

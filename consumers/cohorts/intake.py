@@ -12,6 +12,7 @@ from consumers.cohorts.desk import Desk
 from consumers.cohorts.fold import Folded, Received, fold
 from consumers.cohorts.letters import Letters
 from consumers.cohorts.rechecks import Rechecks
+from consumers.cohorts.resets import unread
 from schemas.codec import Codec, Undecodable
 from schemas.keys import KeyFault, decode_key
 from schemas.records import CohortChanged, EntryStatus, MembershipChanged, Presence
@@ -39,8 +40,8 @@ class Intake:
         received: list[Received] = []
         left: dict[int, int] = {}
         for message in messages:
-            if message.partition not in ledger.owned:
-                continue
+            if message.partition not in ledger.owned or ledger.marker(message.partition).rewriting is not None:
+                continue  # one that is being begun anew is read from the first record on, later
             if self._letters.overflowing:
                 left.setdefault(message.partition, message.offset)
                 continue
@@ -128,6 +129,8 @@ class Intake:
             assert isinstance(record, MembershipChanged)
             before = self._desk.ledger.entry(record.cohort, record.student)
             entry = transitions.take_in(before, record, now, settle)
+            if entry.status is EntryStatus.PENDING and word.offset < self._desk.ledger.marker(word.partition).read_until:
+                entry = unread(entry, now)
             self._desk.ledger.put(entry)
             if entry.status is not EntryStatus.SETTLED:
                 self._desk.witness.taken_in((record.cohort, record.student), word.headers)

@@ -29,6 +29,7 @@ from schemas.records import (
     LedgerEntry,
     PartitionMarker,
     Record,
+    SiteIdentity,
 )
 
 Topic = Literal["ledger", "journal", "deadletters", "alerts"]
@@ -193,6 +194,19 @@ class Ledger:
         held = self._owned[partition]
         held.marker = replace(held.marker, **changes)  # type: ignore[arg-type]
         held.moved = True
+
+    def know_site(self, partition: int, site: SiteIdentity) -> None:
+        """Of which Moodle the partition speaks; lasting with the next commit, and no reason for one."""
+        held = self._owned[partition]
+        held.marker = replace(held.marker, site=site)
+
+    def begin_anew(self, partition: int, **changes: object) -> None:
+        """The partition's records are to be taken in from the first one on; ``changes``: of its marker. What its records
+        and commands asked for so far is asked for no longer, since all of it is looked at.
+        """
+        held = self._owned[partition]
+        held.records, held.commands = Reading(0), Reading(held.commands.next)
+        self.advance(partition, next_offset=0, highest_revision=0, **changes)
 
     @property
     def dirty(self) -> bool:

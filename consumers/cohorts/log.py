@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,15 +13,14 @@ from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.errors import TransactionAborted
 from connector.runtime.kafka.group import GroupConsumer
 from connector.runtime.kafka.producer import TransactionalProducer
-from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up, offsets_at
+from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up, offsets_at, read_to_end
 from connector.runtime.kafka.topics import Topics
 from connector.runtime.messages import ConsumerMessage, message
 from consumers.cohorts.ledger import Outgoing, remember_marker
 from consumers.cohorts.recent import KEPT
 from consumers.cohorts.store import Store
 from schemas.codec import Codec, Undecodable
-from schemas.records import CohortEntry, JournalEntry, LedgerEntry, PartitionMarker
-
+from schemas.records import CohortEntry, Command, JournalEntry, LedgerEntry, PartitionMarker
 
 _JOURNAL_READ = timedelta(hours=26)
 """How far back the journal is read into a fresh file: the day that counts, and some for clocks that differ."""
@@ -80,6 +80,19 @@ class KafkaRestorer:
         for store in stores.values():
             store.recent.forget_before(self._clock.now() - KEPT)
             store.keep()
+
+    def commands(self, partition: int, offset: int) -> list[Command]:
+        topic, found = self._topics.commands, []
+        for batch in read_to_end(self._connection, topic, {partition: offset}, self._clock):
+            for record in batch:
+                with suppress(Undecodable):  # it is set aside when the consumer follows its commands
+                    command = self._codec.decode(record.value or b"")
+                    if isinstance(command, Command):
+                        found.append(command)
+        return found
+
+    def end_of(self, partition: int) -> int:
+        return self._ends(self._topics.memberships, [partition])[partition]
 
     def reached(self, partitions: Collection[int]) -> Mapping[int, Mapping[str, int]]:
         if not partitions:

@@ -17,6 +17,7 @@ from consumers.cohorts.additions import Additions
 from consumers.cohorts.adopting import HOME, Adopting
 from consumers.cohorts.adoption import Standing, Why
 from consumers.cohorts.alerts import Alerts
+from consumers.cohorts.anew import Anew
 from consumers.cohorts.creations import Creations
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.following import Following
@@ -27,9 +28,12 @@ from consumers.cohorts.reasons import Reason
 from consumers.cohorts.rechecks import Rechecks
 from consumers.cohorts.refill import Refill
 from consumers.cohorts.removals import Removals
+from consumers.cohorts.site_watch import SiteWatch
 from consumers.cohorts.students import Students
+from consumers.cohorts.unread import Unread
 from schemas.records import Alert, CohortEntry, EntryStatus, LedgerEntry
 
+_Step = Additions | Removals | Rechecks | Unread
 _IDLE, _BUSY = 0.05, 0.01
 """Seconds to wait for records: with nothing under way, and while calls are under way."""
 _ADDITIONS_IN_A_ROW = 4
@@ -89,6 +93,9 @@ class Consumer:
         students: Students,
         alerts: Alerts,
         adopting: Adopting,
+        site: SiteWatch,
+        anew: Anew,
+        unread: Unread,
     ) -> None:
         self._desk, self._alerts = desk, alerts
         self._intake, self._following, self._letters = intake, following, letters
@@ -96,6 +103,7 @@ class Consumer:
         self._creations, self._additions = creations, additions
         self._removals, self._rechecks, self._students = removals, rechecks, students
         self._adopting = adopting
+        self._site, self._anew, self._unread = site, anew, unread
         self._refill = Refill(desk.ledger, desk.backlog, desk.settings.backlog)
         self._working = False
         """Whether calls that write are offered; then what waits stands in the backlog."""
@@ -130,6 +138,7 @@ class Consumer:
         self._putting_back.heard(arrivals.again, now)
         for place in self._putting_back.wanted():
             inbox.read_again(*place)
+        self._anew.turn(self, inbox, now)
         heard = self._desk.crew.collect() + len(arrivals.messages) + len(arrivals.commands)
         self._look_after(now)
         waiting = len(self._desk.backlog)
@@ -165,6 +174,7 @@ class Consumer:
     def watch(self, entry: LedgerEntry | CohortEntry) -> None:
         """Hear of every entry that is written."""
         if isinstance(entry, LedgerEntry):
+            self._site.note(entry)
             if self._working:
                 self._desk.backlog.note(entry)
             return
@@ -178,6 +188,7 @@ class Consumer:
         if blocked_until is not None:
             self._removals.blocked_until[partition] = blocked_until
         self._adopting.take_over(partition)
+        self._site.taken(partition)
         if self._working:
             self._refill.begin(partition)
 
@@ -189,6 +200,8 @@ class Consumer:
             return self._desk.ledger.partition_of(cohort) in partitions
 
         self._adopting.forget(partitions)
+        self._site.forget(partitions)
+        self._anew.forget(partitions)
         self._put_by = [message for message in self._put_by if message.partition not in partitions]
         self._refill.forget(partitions)
         self._removals.forget(partitions)
@@ -254,6 +267,7 @@ class Consumer:
             for store in desk.ledger.stores():
                 for entry in store.quarantined_before(now - desk.settings.moodle_settle):
                     self._rechecks.ask(entry.cohort, entry.student, now)
+        self._site.offer()
         if self._working:
             self._students.offer(now)
         for cohort in desk.gone:
@@ -282,7 +296,7 @@ class Consumer:
         while self._desk.free > 0:
             if self._creations.offer(now):
                 continue
-            steps: tuple[Additions | Removals | Rechecks, ...] = (self._additions, self._removals, self._rechecks)
+            steps: tuple[_Step, ...] = (self._additions, self._removals, self._rechecks, self._unread)
             if self._additions_in_a_row >= _ADDITIONS_IN_A_ROW:
                 steps = (*steps[1:], steps[0])
             offered = next((step for step in steps if step.offer(now)), None)

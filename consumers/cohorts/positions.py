@@ -18,6 +18,11 @@ class Reading:
         """Of the holds; None when there is none."""
 
     @property
+    def next(self) -> int:
+        """Where reading goes on."""
+        return self._next
+
+    @property
     def settled(self) -> int:
         """Everything below is worked off."""
         return self._next if self._lowest is None else min(self._next, self._lowest)

@@ -54,8 +54,7 @@ class SiteWatch:
     def taken(self, partition: int) -> None:
         """A partition is ours now, or was begun anew."""
         ledger = self._desk.ledger
-        known = {account.user_id for account in witnesses(ledger.marker(partition).site)}
-        self._named[partition] = chosen(known.union(ledger.store(partition).site_users()))
+        self._named[partition] = chosen(self._known(partition).union(ledger.store(partition).site_users()))
         self.judgements.pop(partition, None)
         self.look_again()
 
@@ -90,7 +89,7 @@ class SiteWatch:
         if not desk.crew.aside_free or not (desk.pause.open or desk.pause.trial):
             return
         self._looking = True
-        ids = frozenset().union(*self._named.values())
+        ids = frozenset().union(*self._named.values(), *map(self._known, desk.ledger.owned))
         accepted = self._accepted_at()
 
         def job() -> Sighting | MoodleError:
@@ -113,6 +112,9 @@ class SiteWatch:
 
         desk.crew.start("site: look", job, done, aside=True)
 
+    def _known(self, partition: int) -> frozenset[int]:
+        return frozenset(one.user_id for one in witnesses(self._desk.ledger.marker(partition).site))
+
     def _accepted_at(self) -> datetime | None:
         ledger = self._desk.ledger
         sites = (ledger.marker(partition).site for partition in ledger.owned)
@@ -121,30 +123,25 @@ class SiteWatch:
     def _seen(self, seen: Sighting, began: float, ids: Collection[int]) -> None:
         desk = self._desk
         self._looked_at = began
+        # All that our partitions name counts for each: the newest accounts may be in the cohorts of one of them only.
+        named = chosen(frozenset().union(*self._named.values(), *map(self._known, self._named))) & set(ids)
         for partition in desk.ledger.owned & self._named.keys():
-            named = self._named[partition] & set(ids)
-            site = desk.ledger.marker(partition).site
-            self.judgements[partition] = judge(site, named, seen, self._names)
+            if self._known(partition) <= set(ids):  # else it came while the answer was under way
+                self.judgements[partition] = judge(desk.ledger.marker(partition).site, named, seen, self._names)
         odd = [one for one in self.judgements.values() if one.verdict is not Verdict.SAME]
         if odd:
             desk.closed.add(GATE)
             desk.site_doubt = _told(odd)
             self._next_look = began + desk.settings.fault_retry.total_seconds()
             return
-        self._remember(seen, ids)
+        for partition in self.judgements.keys() & desk.ledger.owned:
+            before = desk.ledger.marker(partition).site
+            desk.ledger.know_site(partition, renew(before, named, seen, self._names))
         self._next_look = began + desk.settings.site_check.total_seconds()
         desk.site_doubt = None
         if desk.ledger.owned <= self.judgements.keys() and began > desk.pause.failed_at:
             desk.closed.discard(GATE)
             self._end_pause()
-
-    def _remember(self, seen: Sighting, ids: Collection[int]) -> None:
-        ledger = self._desk.ledger
-        for partition in self.judgements.keys() & ledger.owned:
-            before = ledger.marker(partition).site
-            site = renew(before, self._named[partition] & set(ids), seen, self._names)
-            if site != before:
-                ledger.advance(partition, site=site)
 
     def _end_pause(self) -> None:
         """Moodle answers again. Whether it also does what it refused last shows when that is tried, if there is any."""
@@ -163,4 +160,3 @@ def _told(odd: Collection[Judgement]) -> Message:
     missing = {one.user_id for judgement in odd for one in judgement.oddities if one.now is None}
     others = {one.user_id for judgement in odd for one in judgement.oddities if one.now is not None}
     return messages.site_restored(len(missing), len(others))
-

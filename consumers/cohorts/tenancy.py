@@ -13,11 +13,13 @@ from typing import Protocol
 
 from connector.runtime.errors import Halted
 from connector.runtime.kafka.reading import BEGINNING
+from consumers.cohorts.anew import Anew
 from consumers.cohorts.desk import Desk
+from consumers.cohorts.fold import judge_command
 from consumers.cohorts.ledger import remembered_marker
 from consumers.cohorts.messages import topic_replaced
 from consumers.cohorts.store import Store
-from schemas.records import PartitionMarker
+from schemas.records import Command, PartitionMarker
 
 _RELEASE_ATTEMPTS = 3
 """A rebalance may roll a transaction back; without a commit the next owner must wait before it removes anybody."""
@@ -36,6 +38,14 @@ class Restorer(Protocol):
     def restore(self, stores: Mapping[int, Store]) -> None:
         """Read what the stores lack: entries, cohorts, the marker (``ledger.remember_marker``), and what the journal
         says of the last day (``Store.note``).
+
+        Raises:
+            KafkaFault: the topic cannot be read.
+        """
+        ...
+
+    def commands(self, partition: int, offset: int) -> list[Command]:
+        """What was asked of this partition from this offset of the commands topic on.
 
         Raises:
             KafkaFault: the topic cannot be read.
@@ -69,17 +79,17 @@ class Tenancy:
     """Takes partitions over and gives them away; the ``Share`` of a ``GroupConsumer``."""
 
     def __init__(
-        self, desk: Desk, steps: Steps, restorer: Restorer, topic_id: str, commit: Callable[..., bool]
+        self, desk: Desk, steps: Steps, anew: Anew, restorer: Restorer, topic_id: str, commit: Callable[..., bool]
     ) -> None:
         """``commit`` commits the ledger and renews the lease; ``clean`` names partitions that are released."""
-        self._desk, self._steps, self._restorer = desk, steps, restorer
+        self._desk, self._steps, self._anew, self._restorer = desk, steps, anew, restorer
         self._topic_id, self._commit = topic_id, commit
 
     def start_of(self, committed: Mapping[int, int | None]) -> Mapping[int, int]:
         """Take these partitions over. Goes on at the group's offset or at the marker, whichever is less.
 
         Raises:
-            Halted: a marker speaks of another topic.
+            Halted: a marker speaks of another topic, and nobody has asked to begin its partition anew.
             KafkaFault: the ledger cannot be read.
         """
         stores = {partition: self._restorer.store_of(partition) for partition in committed}
@@ -118,9 +128,12 @@ class Tenancy:
     def _take(self, partition: int, store: Store, committed: int | None) -> int:
         desk, now = self._desk, self._desk.clock.now()
         marker = remembered_marker(store)
+        rebuild = None
         if marker is not None and marker.topic_id != self._topic_id:
-            store.close()
-            raise Halted(topic_replaced(partition))
+            rebuild = self._asked_to_rebuild(store, marker)
+            if rebuild is None:
+                store.close()
+                raise Halted(topic_replaced(partition))
         blocked = None if marker is None or marker.clean else now + desk.settings.moodle_settle
         if marker is None:
             marker = PartitionMarker(
@@ -133,10 +146,23 @@ class Tenancy:
                 at=now,
                 clean=True,
             )
-        start = (marker.next_offset or BEGINNING) if committed is None else min(committed, marker.next_offset)
+        if rebuild is not None:
+            start = BEGINNING
+        else:
+            start = (marker.next_offset or BEGINNING) if committed is None else min(committed, marker.next_offset)
         desk.ledger.open(store, marker, start)
+        if rebuild is not None:
+            self._anew.taken(partition, rebuild)
         self._steps.resume(partition, blocked_until=blocked)
         return start
+
+    def _asked_to_rebuild(self, store: Store, marker: PartitionMarker) -> Command | None:
+        """The command of a person who has seen that the topic is the one that it is now."""
+        for command in self._restorer.commands(marker.partition, marker.commands_offset):
+            asked = command.kind == "rebuild" and command.hash == self._topic_id
+            if asked and judge_command(command, self._desk.clock.now()) is None and not store.followed(command.id):
+                return command
+        return None
 
     def _in_flight(self, partitions: frozenset[int]) -> bool:
         return any(

@@ -88,6 +88,8 @@ class Day:
     wanted: dict[tuple[str, str], MembershipChanged] = field(default_factory=dict)
     told_present: dict[tuple[str, str], float] = field(default_factory=dict)
     revision: int = 0
+    topic: str = "topic-1"
+    """Id of the memberships topic."""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -204,10 +206,11 @@ class Day:
         threads = Threads(name)
         site = Site(ReadingHalf(self.moodle), self.moodle, self.moodle, 1000)
         around = Surroundings(self.timeline, threads, threads, MemoryMetrics(), MemoryTracer(), Pseudonym(b"k"))
+        restorer = Restorer(self.broker)
         log = TransactionLog(self.broker, name, lambda _place: self._dangerous(name))
         signs = (Signs if self.fresh else Adopted)(self.broker, self.seed + self._born, lambda: self.loaded)
-        parts = assemble("moodle", self.settings, site, around, CODEC, log, signs, PARTITIONS, name)
-        tenancy = Tenancy(parts.desk, parts.consumer, Restorer(self.broker), "topic-1", parts.consumer.commit)
+        parts = assemble("moodle", self.settings, site, around, CODEC, log, signs, PARTITIONS, name, restorer, self.topic)
+        tenancy = Tenancy(parts.desk, parts.consumer, parts.anew, restorer, self.topic, parts.consumer.commit)
         self.running.append(Process(name, parts, Inbox(self.broker, name, tenancy, parts.ledger), threads))
 
     def _dangerous(self, name: str) -> None:

@@ -12,7 +12,7 @@ from consumers.cohorts.loop import Arrivals
 from consumers.cohorts.putting_back import Again
 from consumers.cohorts.store import Store
 from schemas.codec import SingleObjectCodec
-from schemas.records import CohortEntry, JournalEntry, LedgerEntry, PartitionMarker, Record
+from schemas.records import CohortEntry, Command, JournalEntry, LedgerEntry, PartitionMarker, Record
 from tests.simulation.threads import Timeline
 
 CODEC = SingleObjectCodec()
@@ -200,6 +200,13 @@ class Restorer:
                 assert isinstance(noted, JournalEntry)
                 store.note(noted)
             store.keep()
+
+    def commands(self, partition: int, offset: int) -> list[Command]:
+        found = [CODEC.decode(message.value or b"") for message in self._broker.log(COMMANDS, partition)[offset:]]
+        return [command for command in found if isinstance(command, Command)]
+
+    def end_of(self, partition: int) -> int:
+        return len(self._broker.log(MEMBERSHIPS, partition))
 
     def reached(self, partitions: Collection[int]) -> Mapping[int, Mapping[str, int]]:
         return {

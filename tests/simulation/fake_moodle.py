@@ -13,7 +13,7 @@ from connector.runtime.messages import MoodleMessage
 from consumers.moodle.batches import Row
 from consumers.moodle.errors import Fault, Halted, MoodleError, OutcomeUnknown, Refused, Unavailable
 from consumers.moodle.resolution import UNKNOWN, Found, Resolution
-from consumers.moodle.values import Category, Cohort, CohortMatches, Members, System
+from consumers.moodle.values import Category, Cohort, CohortMatches, Members, Sighting, System, User
 from consumers.moodle.writing import Added, NewCohort
 from tests.simulation.threads import Job, Timeline
 
@@ -44,6 +44,11 @@ class FakeMoodle:
     accounts: dict[str, int] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)
     categories: set[str] = field(default_factory=set)
+    url: str = "https://moodle.example.test"
+    never_there: set[int] = field(default_factory=set)
+    """Accounts that the site does not have, and never had as far as it knows."""
+    usernames: dict[int, str] = field(default_factory=dict)
+    """Of those that are called otherwise than at first."""
     added: list[tuple[str, int]] = field(default_factory=list)
     removed: list[tuple[str, int]] = field(default_factory=list)
     phantoms: list[tuple[str, int]] = field(default_factory=list)
@@ -69,6 +74,15 @@ class FakeMoodle:
             return CohortMatches(exact, tuple(cohort for cohort in near if cohort.idnumber != idnumber))
 
         return self._read(look)
+
+    def sight(self, user_ids: Collection[int]) -> Sighting:
+        ids = set(user_ids)
+        return self._read(lambda: Sighting(self.url, {i: self._user(i) for i in ids if i not in self.never_there}))
+
+    def _user(self, user_id: int) -> User:
+        if user_id in self.deleted:
+            return User(user_id, f"u{user_id}@example.test.1795443803")
+        return User(user_id, self.usernames.get(user_id, f"u{user_id}"))
 
     def read_members(self, cohort_ids: Collection[int]) -> Members:
         ids = set(cohort_ids)
@@ -140,6 +154,9 @@ class FakeMoodle:
 
     def verify(self, user_ids: Collection[int]) -> None:
         self._read(lambda: None)
+
+    def belong(self, accepted_at: float) -> None:
+        """Nothing is cached."""
 
     def keep_fresh(self) -> None:
         """Nothing is cached."""
@@ -239,7 +256,7 @@ class ReadingHalf:
 
     def __init__(self, moodle: FakeMoodle) -> None:
         self.all_cohorts, self.find_cohort = moodle.all_cohorts, moodle.find_cohort
-        self.members = moodle.read_members
+        self.members, self.sight = moodle.read_members, moodle.sight
 
 
 def _error(kind: type[MoodleError], code: str) -> MoodleError:

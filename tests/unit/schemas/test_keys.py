@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.keys import KeyFault, decode_key, encode_key, murmur2, partition_of
+from schemas.keys import KeyFault, decode_key, encode_key, murmur2, name_in, partition_of
 
 parts = st.one_of(st.none(), st.text(st.characters(codec="utf-8")), st.integers(0, 2**31))
 
@@ -51,3 +51,9 @@ def test_murmur2_is_what_java_clients_compute(text: bytes, expected: int) -> Non
 def test_a_partition_exists(cohort: str, partitions: int) -> None:
     """Always within the topic."""
     assert 0 <= partition_of(cohort, partitions) < partitions
+
+
+@pytest.mark.parametrize("partitions", [1, 4, 100])
+def test_each_partition_has_a_name_that_falls_into_it(partitions: int) -> None:
+    """So what is about the partition as a whole travels like what is about a cohort, also for an earlier release."""
+    assert list(range(partitions)) == [partition_of(name_in(p, partitions), partitions) for p in range(partitions)]
