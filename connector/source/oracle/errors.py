@@ -43,6 +43,7 @@ _NOT_BOUND = {"DPY-4010", "ORA-01008"}
 _UNREADABLE = {
     "DPY-3022",  # a TIMESTAMP WITH TIME ZONE that names its zone; UTC, or text, can be read
 }
+_CODE = re.compile(r"ORA-\d{5}:")
 _READS = re.compile(r'\b(?:FROM|JOIN)\s+((?:"[^"]+"|[\w$#@]+)(?:\.(?:"[^"]+"|[\w$#@]+))*)', re.IGNORECASE)
 """The objects that a statement names."""
 _GONE = {
@@ -78,6 +79,11 @@ _NOT_ORACLE = re.compile(r"DPY-(4011|50\d\d)")
 """A connection that ends before it began, or bytes that are no TNS."""
 _TIME_OUTS = {"DPY-4024", "DPI-1067", "ORA-01013"}
 _WRAPPED = {"DPY-6005"}
+_AROUND = {
+    "ORA-12801",  # in a parallel query's server
+    "ORA-00604",  # in a statement of the database's own, or in a trigger
+}
+"""Errors whose next line says what the matter is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +93,25 @@ class DriverError:
     code: str
     text: str
     recoverable: bool
+    told: str = ""
+    """The code that the driver tells, where ``code`` is what the next lines say."""
 
     @staticmethod
     def of(error: oracledb.Error) -> DriverError:
         first = error.args[0] if error.args else error
         text = str(getattr(first, "message", first)).strip()
         lines = [line.strip().rstrip(".") for line in text.splitlines() if not line.startswith("Help:")]
-        code = str(getattr(first, "full_code", "") or text.partition(":")[0])
+        told = code = str(getattr(first, "full_code", "") or text.partition(":")[0])
+        while code in _AROUND and len(lines) > 1 and _CODE.match(lines[1]):
+            lines = lines[1:]
+            code = lines[0].partition(":")[0]
         # "Cannot connect" is followed by what the matter was.
         telling = lines[-1] if code in _WRAPPED and len(lines) > 1 else (lines or [type(error).__name__])[0]
         return DriverError(
             code,
             telling,
             bool(getattr(first, "isrecoverable", False)),
+            told,
         )
 
     @property

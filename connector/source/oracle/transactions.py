@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import oracledb
 
-from connector.runtime.errors import Halted, OperationalError, Unavailable
+from connector.runtime.errors import Halted, OperationalError
 from connector.source.hints import OpenTransaction, OpenTransactions
 from connector.source.oracle import statements
 from connector.source.oracle.errors import DriverError
@@ -91,6 +91,4 @@ def _closed(fault: OperationalError) -> bool:
     if not isinstance(cause, oracledb.Error):
         return False
     said = DriverError.of(cause)
-    return (isinstance(fault, Halted) and said.no_such_object) or (
-        isinstance(fault, Unavailable) and said.code in _NO_SLAVES
-    )
+    return (isinstance(fault, Halted) and said.no_such_object) or (said.told in _NO_SLAVES)
