@@ -88,7 +88,8 @@ def judge(known: SiteIdentity | None, named: Collection[int], seen: Sighting, na
         verdict = Verdict.OTHER
     else:
         verdict = Verdict.SAME
-    return Judgement(verdict, seen.url, before, tuple(sorted(oddities, key=_number)), _mark(accounts, seen))
+    mark = _mark(witnesses(known), seen)
+    return Judgement(verdict, seen.url, before, tuple(sorted(oddities, key=_number)), mark)
 
 
 def renew(known: SiteIdentity | None, named: Collection[int], seen: Sighting, names: str | None) -> SiteIdentity:
@@ -112,6 +113,14 @@ def renew(known: SiteIdentity | None, named: Collection[int], seen: Sighting, na
         username=None if newest is None else newest.username,
         accounts=tuple(accounts),
     )
+
+
+def doubted(known: SiteIdentity | None, named: Collection[int], seen: Sighting) -> SiteIdentity:
+    """The identity with all that was gone by, so that others who look find the same odd things."""
+    identity = known or SiteIdentity(seen.url)
+    accounts = witnesses(known)
+    unseen = sorted(set(named) - {one.user_id for one in accounts}, reverse=True)
+    return replace(identity, accounts=(*accounts, *(SiteAccount(user_id, "") for user_id in unseen)))
 
 
 def witnesses(known: SiteIdentity | None) -> tuple[SiteAccount, ...]:

@@ -15,7 +15,7 @@ from typing import Protocol
 from connector.runtime.messages import Message
 from consumers.cohorts import messages
 from consumers.cohorts.desk import Desk
-from consumers.cohorts.site_identity import Judgement, Verdict, chosen, judge, renew, witnesses
+from consumers.cohorts.site_identity import Judgement, Verdict, chosen, doubted, judge, renew, witnesses
 from consumers.moodle.errors import MoodleError
 from consumers.moodle.values import Sighting
 from schemas.records import LedgerEntry
@@ -48,6 +48,7 @@ class SiteWatch:
         """By partition: accounts to know the site by."""
         self._looking = False
         self._looked_at = self._next_look = float("-inf")
+        self._written_down: set[int] = set()
         self.judgements: dict[int, Judgement] = {}
         """By partition: what the last look said."""
 
@@ -62,6 +63,7 @@ class SiteWatch:
         """Partitions are about to be ours no longer."""
         for partition in partitions:
             self._named.pop(partition, None)
+            self._written_down.discard(partition)
             self.judgements.pop(partition, None)
 
     def note(self, entry: LedgerEntry) -> None:
@@ -125,16 +127,19 @@ class SiteWatch:
         self._looked_at = began
         # All that our partitions name counts for each: the newest accounts may be in the cohorts of one of them only.
         named = chosen(frozenset().union(*self._named.values(), *map(self._known, self._named))) & set(ids)
-        for partition in desk.ledger.owned & self._named.keys():
-            if self._known(partition) <= set(ids):  # else it came while the answer was under way
-                self.judgements[partition] = judge(desk.ledger.marker(partition).site, named, seen, self._names)
+        looked_at = [one for one in desk.ledger.owned & self._named.keys() if self._known(one) <= set(ids)]
+        for partition in looked_at:  # the others came while the answer was under way
+            self.judgements[partition] = judge(desk.ledger.marker(partition).site, named, seen, self._names)
         odd = [one for one in self.judgements.values() if one.verdict is not Verdict.SAME]
         if odd:
             desk.closed.add(GATE)
+            for partition in looked_at:
+                self._write_down(partition, named, seen)
             desk.site_doubt = _told(odd)
             self._next_look = began + desk.settings.fault_retry.total_seconds()
             return
-        for partition in self.judgements.keys() & desk.ledger.owned:
+        self._written_down.clear()
+        for partition in looked_at:
             before = desk.ledger.marker(partition).site
             desk.ledger.know_site(partition, renew(before, named, seen, self._names))
         self._next_look = began + desk.settings.site_check.total_seconds()
@@ -142,6 +147,16 @@ class SiteWatch:
         if desk.ledger.owned <= self.judgements.keys() and began > desk.pause.failed_at:
             desk.closed.discard(GATE)
             self._end_pause()
+
+    def _write_down(self, partition: int, named: Collection[int], seen: Sighting) -> None:
+        """What the site was compared with goes to the topic, so that a person finds the same odd things."""
+        ledger = self._desk.ledger
+        before = ledger.marker(partition).site
+        site = doubted(before, named, seen)
+        if site != before or partition not in self._written_down:
+            self._written_down.add(partition)
+            ledger.advance(partition, site=site)
+        self.judgements[partition] = judge(site, named, seen, self._names)
 
     def _end_pause(self) -> None:
         """Moodle answers again. Whether it also does what it refused last shows when that is tried, if there is any."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from consumers.cohorts.site_identity import Judgement, Verdict, chosen, judge, renew
+from consumers.cohorts.site_identity import Judgement, Verdict, chosen, doubted, judge, renew
 from consumers.moodle.values import Sighting, User
 from schemas.records import SiteAccount, SiteIdentity
 
@@ -119,3 +119,12 @@ def test_a_deleted_account_is_remembered_as_it_was() -> None:
     known = renew(KNOWN, [9, 7, 6], Sighting(URL, USERS | {7: GONE}), "number")
 
     assert (KNOWN.accounts[0], SiteAccount(6, "stu0006", KNOWN.accounts[1].traits)) == known.accounts
+
+
+def test_whoever_looks_after_a_doubt_finds_the_same() -> None:
+    """An account that was added just now is written down with the doubt."""
+    seen = Sighting(URL, USERS)
+    written = doubted(KNOWN, [8, 7], seen)
+
+    assert judge(KNOWN, [8], seen, "number").oddities == judge(written, [], seen, "number").oddities
+    assert judge(written, [8], seen, "number").mark == judge(written, [], seen, "number").mark
