@@ -37,5 +37,7 @@ def campus(standin: OracleStandin) -> Iterator[Campus]:
 
 
 @pytest.fixture
-def world(connection: Connection, tmp_path: Path) -> World:
-    return World(connection, tmp_path)
+def world(connection: Connection, tmp_path: Path) -> Iterator[World]:
+    made = World(connection, tmp_path)
+    yield made
+    made.close()

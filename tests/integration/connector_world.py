@@ -15,7 +15,7 @@ from connector.runtime.clock import SystemClock
 from connector.runtime.kafka import topics
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.producer import TransactionalProducer
-from connector.runtime.kafka.reading import BEGINNING, Message, read_to_end
+from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up
 from connector.runtime.kafka.topics import Topics
 from connector.runtime.telemetry import MemoryMetrics, MemoryTracer, Pseudonym
 from connector.source.oracle.reader import OracleSource
@@ -107,6 +107,9 @@ class World:
         self.metrics, self.tracer = MemoryMetrics(), MemoryTracer()
         self.clock = SkippingClock()
         self._signals = 0
+        self._operator: TransactionalProducer | None = None
+        self._read: dict[str, tuple[Tail, list[Message]]] = {}
+        """What was read of each topic; the next look reads on from there."""
 
     @contextmanager
     def connector(self, name: str = "state", **sources: SourceSettings) -> Iterator[Connector]:
@@ -123,16 +126,28 @@ class World:
         """Ask the connectors something; the signal's id."""
         self._signals += 1
         signal = Signal(f"{kind}-{self._signals}", kind, "test", datetime.now(UTC), **more)
-        producer = TransactionalProducer(self.connection, f"operator{self._signals}")
-        producer.initialise()
-        with producer.transaction() as transaction:
+        if self._operator is None:
+            self._operator = TransactionalProducer(self.connection, "operator")
+            self._operator.initialise()
+        with self._operator.transaction() as transaction:
             transaction.put(self.topics.signals, encode_key(None), CODEC.encode(self.topics.signals, signal))
         return signal.id
 
     def messages(self, topic: str, partitions: int = 1) -> list[Message]:
-        starts = dict.fromkeys(range(partitions), BEGINNING)
-        batches = read_to_end(self.connection, topic, starts, CLOCK)
-        return [message for batch in batches for message in batch]
+        """All of a topic, as far as it is committed."""
+        if topic not in self._read:
+            self._read[topic] = Tail(self.connection, topic, dict.fromkeys(range(partitions), BEGINNING)), []
+        tail, found = self._read[topic]
+        for batch in catch_up(tail, CLOCK):
+            found += batch
+        return list(found)
+
+    def close(self) -> None:
+        """Leave the broker."""
+        for tail, _ in self._read.values():
+            tail.close()
+        if self._operator is not None:
+            self._operator.close()
 
     def published(self) -> list[MembershipChanged | CohortChanged]:
         """All records of the memberships topic, in the order of their revisions."""

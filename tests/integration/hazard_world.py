@@ -6,7 +6,6 @@ is moved by the tests, so that transactions are open for hours and absences wait
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ SOURCE = "campus"
 SETTLE = timedelta(minutes=15)
 """``absence_settle``: far longer than a test, so that nothing ends unless the database's clock is moved."""
 SLACK = timedelta(seconds=30)
+TOLERANCE = SourceSettings.model_fields["clock_tolerance"].default
 OVERLAP = timedelta(minutes=2)
 TABLES = (
     # Banner: registrations. The activity date is a DATE: many rows of a second look alike.
@@ -38,9 +38,16 @@ TABLES = (
       institution varchar2(5) not null, strm varchar2(4) not null, class_nbr number(5) not null,
       stdnt_enrl_status varchar2(1) not null, lastupddttm timestamp(6),
       constraint ps_key primary key (emplid, acad_career, institution, strm, class_nbr))""",
+    # What a trigger writes of every change of it: the DBA's own table.
+    """create table sfrstcr_journal (id number(19) primary key, changed_at timestamp(6) with time zone not null,
+      op char(1) not null, sfrstcr_pidm number(8) not null)""",
+    "create sequence sfrstcr_journal_sequence cache 20",
     # Apogée: students in groups. Nothing tells when.
     """create table ind_affecte_gpe (cod_ind number(8) not null, cod_gpe number(8) not null, cod_anu varchar2(4) not null,
       cod_etp varchar2(6), constraint iag_key primary key (cod_ind, cod_gpe, cod_anu))""",
+    # Apogée: students in stages of a programme, from a first day to a last.
+    """create table ins_adm_etp (cod_ind number(8) not null, cod_etp varchar2(6) not null, dat_deb date not null,
+      dat_fin date, constraint iae_key primary key (cod_ind, cod_etp))""",
 )
 _COMMON: Mapping[str, Any] = {
     "user": "app",
@@ -50,6 +57,9 @@ _COMMON: Mapping[str, Any] = {
     "snapshot_at": [],
 }
 _PACE = "50ms"
+_STEP_S = 0.25
+_FULL_EVERY_S = 10.0
+"""By then a hint asks for everything again, however long it took the last time."""
 
 
 def banner(dsn: str, *, hint: Mapping[str, Any] | None = None, **changes: Any) -> SourceSettings:
@@ -82,6 +92,40 @@ def numbered() -> dict[str, Any]:
         "drawn_from": "SFRSTCR_SURROGATE_ID_SEQUENCE",
         "overlap": f"{int(OVERLAP.total_seconds())}s",
     }
+
+
+def journalled(cursor: str = "CHANGED_AT") -> dict[str, Any]:
+    """Banner's hint by what a trigger writes, by its time or its number."""
+    timed = {"stamped_by": "database", "slack": f"{int(SLACK.total_seconds())}s"} if cursor == "CHANGED_AT" else {}
+    return {
+        "kind": "journal",
+        "table": "SFRSTCR_JOURNAL",
+        "cursor": cursor,
+        "operation": "OP",
+        "student": "SFRSTCR_PIDM",
+        "overlap": f"{int(OVERLAP.total_seconds())}s",
+        **timed,
+    }
+
+
+def stages(dsn: str, **changes: Any) -> SourceSettings:
+    """Stages of programmes that begin and end by date, the last day included; nothing else is followed."""
+    due = {"kind": "due", "table": "INS_ADM_ETP", "overlap": f"{int(OVERLAP.total_seconds())}s", "interval": _PACE}
+    plain = {
+        "dsn": dsn,
+        "membership": {
+            "query": "select cod_ind, cod_etp from ins_adm_etp"
+            " where dat_deb <= sysdate and (dat_fin is null or sysdate < dat_fin + 1)",
+            "student": "{COD_IND}",
+            "row_key": "{COD_IND}.{COD_ETP}",
+        },
+        "cohort": {"idnumber": "{COD_ETP}"},
+        "hints": [
+            {**due, "name": "begins", "cursor": "DAT_DEB"},
+            {**due, "name": "ends", "cursor": "DAT_FIN", "offset": "1d"},
+        ],
+    }
+    return SourceSettings.model_validate({**_COMMON, **plain, **changes})
 
 
 def peoplesoft(dsn: str, **changes: Any) -> SourceSettings:
@@ -161,24 +205,43 @@ def register(session: oracledb.Connection, *students: int, crn: str = "20001") -
     assert in_transaction(session)
 
 
+def tell(session: oracledb.Connection, operation: str, *students: int) -> None:
+    """What the journal's trigger writes in the transaction of a change. Not committed."""
+    change(
+        session,
+        "insert into sfrstcr_journal values (sfrstcr_journal_sequence.nextval, systimestamp, :1, :2)",
+        *((operation, student) for student in students),
+    )
+
+
 class Trial:
     """One connector on a campus, with what came of it."""
 
     def __init__(self, world: World, connector: Connector, campus: Campus) -> None:
         self.world, self.connector, self.campus = world, connector, campus
 
-    def run(self, seconds: float = 1.5) -> None:
-        """Poll for a while. For what must not happen: what must is waited for."""
-        deadline = time.monotonic() + seconds
-        turn(self.connector, until=lambda: time.monotonic() > deadline and self.connector.quiet)
+    def run(self, seconds: float = 3.0) -> None:
+        """Poll for a while by the connector's own clock, which does not wait. For what must not happen: what must is
+        waited for.
+        """
+        for _ in range(round(seconds / _STEP_S)):
+            self.world.clock.skip(_STEP_S)
+            self.connector.run_once()
+        turn(self.connector, until=lambda: self.connector.quiet)
 
     def full_read(self) -> None:
-        """Poll until the hint has asked for everything once more, and what it brought is published."""
+        """Poll until each hint has asked for everything once more, and what that brought is published."""
         before = self._full_reads()
-        turn(self.connector, until=lambda: self._full_reads() > before and self.connector.quiet)
+        self.world.clock.skip(_FULL_EVERY_S)
 
-    def _full_reads(self) -> float:
-        return self.world.metrics.total(Count.WATERMARKS, source=SOURCE)
+        def done() -> bool:
+            return self.connector.quiet and all(n > before[hint] for hint, n in self._full_reads().items())
+
+        turn(self.connector, until=done)
+
+    def _full_reads(self) -> dict[str, float]:
+        hints = [cursor.hint for cursor in self.checkpoint.hints]
+        return {hint: self.world.metrics.total(Count.WATERMARKS, source=SOURCE, hint=hint) for hint in hints}
 
     def safety(self) -> str:
         """What the next full read's watermark rests on."""
