@@ -6,6 +6,7 @@ Nearly all rows of nearly all snapshots do, so this is where a snapshot's time g
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring
@@ -15,7 +16,7 @@ from connector.runtime.patterns import Unmappable
 from connector.source.mapping import Cohort, Row, RowMapping, value_of
 from connector.source.rowkeys import unpacked
 from connector.source.state import State
-from connector.source.store import chunks, marks, supports_of
+from connector.source.store import chunks, marks
 from schemas.records import CohortState
 
 _CACHED = 50_000
@@ -138,15 +139,16 @@ class Agreement:
         """Students of whom the state supports other memberships, or suspects anything. What it does support is taken
         out of ``wanted``.
         """
-        store = self._state.store
-        supports = set(supports_of(store, self._source))
+        supports = set(self._state.supports_of(self._source))
         differing = {entry.student for entry in self._state.suspicions.of(list(wanted))}
         for chunk in chunks(list(wanted)):
-            for student, cohort, support, stored in store.execute(
-                "SELECT s.student, m.cohort, m.support, m.rows FROM students s JOIN memberships m ON m.student = s.id "  # noqa: S608
-                f"WHERE s.student IN ({marks(chunk)})",
+            # All in one row: for each row that it fetches, Python has to wait until the thread that reads ahead lets go.
+            ((found,),) = self._state.store.execute(
+                "SELECT json_group_array(json_array(s.student, m.cohort, m.support, m.rows)) FROM students s "  # noqa: S608
+                f"JOIN memberships m ON m.student = s.id WHERE s.student IN ({marks(chunk)})",
                 chunk,
-            ):
+            )
+            for student, cohort, support, stored in json.loads(found):
                 if support not in supports:
                     continue
                 mine = wanted[student]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from connector.source.store import marks, supports_of
+from connector.source.store import chunks, marks, supports_of
 
 
 class SnapshotMarks:
@@ -20,10 +20,13 @@ class SnapshotMarks:
 
     def mark_seen(self, students: Iterable[str]) -> None:
         """The snapshot has brought rows of these."""
-        rows = [(self._source, student) for student in students]
         self._store.execute("BEGIN")  # each would be a transaction of its own, and cost ten times as much
         try:
-            self._store.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", rows)
+            # Many by a statement: after each one Python has to wait until the thread that reads ahead lets go.
+            for chunk in chunks(list(students)):
+                values = [value for student in chunk for value in (self._source, student)]
+                rows = ", ".join(["(?, ?)"] * len(chunk))
+                self._store.execute(f"INSERT OR IGNORE INTO seen VALUES {rows}", values)  # noqa: S608
         finally:
             self._store.execute("COMMIT")
 

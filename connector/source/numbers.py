@@ -56,6 +56,10 @@ class Numbers:
             number = self._supports[key] = made.lastrowid
         return number
 
+    def supports_of(self, source: str) -> list[int]:
+        """Of every combination that this source is part of."""
+        return [number for (text, _, _), number in self._supports.items() if source in json.loads(text)]
+
     def supports_beside(self, source: str) -> list[int]:
         """Of every combination that is not this source alone."""
         return [number for (text, _, _), number in self._supports.items() if json.loads(text) != [source]]

@@ -18,7 +18,7 @@ from connector.source.causes import ABSENCES
 from connector.source.known import Known, Membership
 from connector.source.numbers import Numbers
 from connector.source.rowkeys import packed, unpacked
-from connector.source.store import chunks, marks, supports_of
+from connector.source.store import chunks, marks
 from connector.source.suspicions import Suspicions
 from schemas.codec import SingleObjectCodec
 from schemas.keys import Key
@@ -245,7 +245,7 @@ class State:
 
     def members(self, source: str, cohort: str, after: str = "", limit: int = 500) -> list[str]:
         """Members of a cohort that this source supports, in order of their keys, beginning after one."""
-        supports = supports_of(self._store, source)
+        supports = self.supports_of(source)
         rows = self._store.execute(
             "SELECT s.student FROM memberships m JOIN students s ON s.id = m.student "  # noqa: S608
             f"WHERE m.cohort = (SELECT id FROM cohorts WHERE cohort = ?) AND m.support IN ({marks(supports)}) "
@@ -256,7 +256,7 @@ class State:
 
     def supporters(self, source: str, after: str = "", limit: int = 500) -> list[str]:
         """Students of whom the source supports any membership, in order of their keys, beginning after one."""
-        supports = supports_of(self._store, source)
+        supports = self.supports_of(source)
         rows = self._store.execute(
             "SELECT student FROM students s WHERE student > ? "  # noqa: S608
             f"AND EXISTS (SELECT 1 FROM memberships m WHERE m.student = s.id AND m.support IN ({marks(supports)})) "
@@ -267,7 +267,7 @@ class State:
 
     def supported_cohorts(self, source: str, after: str = "", limit: int = 500) -> list[str]:
         """Cohorts of which the source supports any membership, in order of their idnumbers, beginning after one."""
-        supports = supports_of(self._store, source)
+        supports = self.supports_of(source)
         rows = self._store.execute(
             "SELECT cohort FROM cohorts c WHERE cohort > ? "  # noqa: S608
             f"AND EXISTS (SELECT 1 FROM memberships m WHERE m.cohort = c.id AND m.support IN ({marks(supports)})) "
@@ -275,6 +275,10 @@ class State:
             [after, *supports, limit],
         )
         return [cohort for (cohort,) in rows]
+
+    def supports_of(self, source: str) -> list[int]:
+        """Numbers of all combinations of sources that this one is part of."""
+        return self._numbers.supports_of(source)
 
     def supported_only_by(self, source: str, cohort: str) -> bool:
         """Whether no other source supports a membership of this cohort."""

@@ -52,11 +52,14 @@ class Connection:
                 auto_offset_reset=more.pop("auto_offset_reset", "error"),
                 # A newly assigned partition waits for the fetch under way; so no fetch waits long for data.
                 fetch_wait_max_ms=more.pop("fetch_wait_max_ms", 100),
-                # Kafka's default of 64 MB a partition would let a backlog fill the memory.
+                # A backlog must not fill the memory. Kafka's defaults are 100,000 messages or 64 MB; a message of 150 bytes
+                # takes 500 in the client's queue.
+                queued_min_messages=more.pop("queued_min_messages", 20_000),
                 queued_max_messages_kbytes=more.pop("queued_max_messages_kbytes", 16384),
-                # Of each partition at once. They come compressed: at Kafka's default of 1 MB, records that shrink to a tenth
-                # fill 100 MB while twelve partitions are read from the beginning.
+                # What one answer brings goes beyond that. It is compressed, perhaps to a tenth, so it is bounded for each
+                # partition, and for all together at the least that Kafka allows.
                 fetch_message_max_bytes=more.pop("fetch_message_max_bytes", 262_144),
+                fetch_max_bytes=more.pop("fetch_max_bytes", 1_000_000),
                 fetch_queue_backoff_ms=more.pop("fetch_queue_backoff_ms", 10),
                 **more,
             )
