@@ -328,6 +328,26 @@ def test_a_check_tries_everything(database: Database) -> None:
     assert {"good", "CS2036"} == set(after.values())
 
 
+@pytest.mark.parametrize(
+    ("kind", "zone", "said"),
+    [
+        ("date", "UTC", "good"),
+        ("timestamp(6)", "America/New_York", "CS2048"),
+        ("timestamp(6)", "Asia/Kolkata", "CS2048"),
+        ("timestamp(6) with time zone", "Asia/Kolkata", None),
+    ],
+)
+def test_a_check_compares_the_zone_with_the_databases(
+    database: Database, kind: str, zone: str, said: str | None
+) -> None:
+    """Stamps that are read in a zone further west look older than the watermark, and none of them is ever polled."""
+    database.run(f"create table z (student varchar2(20), grp varchar2(20), at_ {kind})")
+    stamped = {"membership": {"table": "z", "student": "{STUDENT}"}, "cohort": {"idnumber": "{GRP}"}}
+    settings = settings_for(database.dsn, hints=[{"cursor": "at_"}], timezone=zone, **stamped)
+
+    assert said == outcomes(list(check_source("apogee", settings, SystemClock()))).get(f"zone of hint {HINT}")
+
+
 def test_a_check_goes_on_after_a_fault(database: Database) -> None:
     """One bad query does not hide the next; a wrong password ends it."""
     database.enrol((1, "s", "G"))

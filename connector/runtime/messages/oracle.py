@@ -226,7 +226,7 @@ class OracleMessage(Entry):
     PROOF_BROKEN = (
         "CS2044",
         'A snapshot found {count} memberships of source "{source}" that hint "{hint}" had passed by, although it was proved.',
-        'If an application writes the cursor, set stamped_by = "application"; if statements run long, raise slack.',
+        'If an application writes the cursor, set stamped_by = "application"; if statements run long, raise slack. Is timezone right? Ask: cohortstream check.',
     )
     SNAPSHOT_INCOMPLETE = (
         "CS2045",
@@ -242,4 +242,9 @@ class OracleMessage(Entry):
         "CS2047",
         'The column {column} of the membership query of source "{source}" is a {type}, which has no text.',
         "Select it as text: RAWTOHEX for RAW, DBMS_LOB.SUBSTR for a CLOB, TO_CHAR for an interval.",
+    )
+    ZONE_DIFFERS = (
+        "CS2048",
+        'The cursor {column} of hint "{hint}" of source "{source}" is read in {zone}, but the database\'s host is {offset} from UTC now.',
+        "If SYSDATE or SYSTIMESTAMP writes it, set timezone to the host's zone: polling misses stamps that it takes for old ones.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TypeVar
 
 from connector.runtime.checks import Check, Outcome
@@ -13,6 +13,7 @@ from connector.runtime.messages import Message, OracleMessage, message
 from connector.source.hint_settings import HintSettings
 from connector.source.hints import OpenTransactions
 from connector.source.hints.zones import Grain, TimeColumn
+from connector.source.oracle import statements
 from connector.source.oracle.dictionary import Dictionary
 from connector.source.oracle.indexes import index_of
 from connector.source.oracle.reader import OracleSource
@@ -103,6 +104,8 @@ class HintTrial(Tell):
             zone = "UTC" if terms.grain is Grain.ZONED else source.settings.timezone
             said = f"{hint.cursor} is a {terms.grain.value}, read in {zone}"
             yield self.fault() if rows is None else self.good(what, f"{said}; {len(rows)} changes in a minute")
+            if terms.grain is not Grain.ZONED and hint.kind in _BY_STAMPS and hint.stamped_by != "application":
+                yield self._zone(name, hint, terms)
         else:
             highest = self.attempt(what, lambda: source.highest(name))
             at = self.attempt(what, lambda: source.numbered(name, [(highest or 0, None)])) if not self.failed else None
@@ -110,6 +113,22 @@ class HintTrial(Tell):
         if terms is not None:
             own = hint.table is None and hint.query is None
             yield self.index(source, source.settings.membership.table if own else hint.table, hint.cursor, what)
+
+    def _zone(self, name: str, hint: HintSettings, terms: TimeColumn) -> Check:
+        """Whether the zone that stamps are read in is the one in which the database itself would write them."""
+        source, what = self._source, f"zone of hint {name}"
+        found = self.attempt(what, lambda: source.session.rows("clock", statements.WALL))
+        if found is None:
+            return self.fault()
+        ((shown, utc),) = found
+        apart = round((shown - utc) / _A_MINUTE)
+        offset = f"{'-' if apart < 0 else '+'}{abs(apart) // 60:02}:{abs(apart) % 60:02}"
+        expected = terms.shown(utc.replace(tzinfo=UTC))
+        named = {"source": source.name, "hint": name, "column": hint.cursor, "zone": source.settings.timezone}
+        differs = abs(expected - shown) > _A_MINUTE
+        return self.advised(
+            what, offset, message(OracleMessage.ZONE_DIFFERS, **named, offset=offset) if differs else None
+        )
 
     def _scan(self, name: str) -> Iterator[Check]:
         source, what, began = self._source, f"hint {name}", self._clock.monotonic()
