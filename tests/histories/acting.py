@@ -27,6 +27,8 @@ class Source:
         self._next = 0
         self._transactions: dict[int, Transaction] = {}
         self._stamped: dict[tuple[int, int], Stamped] = {}
+        self._waits: dict[int, bool] = {}
+        """Transactions whose statement waits for a lock, and whether it should have ended by now."""
         self._out: list[Row] = []
         """Rows that a reload took out."""
         self._highest = 0
@@ -117,7 +119,7 @@ class Source:
         if kind == "stamp":
             self._stamped[plan, index] = self._stamp(found.instance, statement)
         else:
-            self._change(found, statement, self._stamped[plan, index])
+            self._change(found, statement, self._stamped[plan, index], (plan, index))
 
     # --- statements -------------------------------------------------------------------------------------------------
 
@@ -132,7 +134,10 @@ class Source:
             now, statement.changes, table.clock_tick(instance) + ahead, table.clock(instance) + TICK * ahead, number
         )
 
-    def _change(self, by: Transaction, statement: Statement, stamped: Stamped) -> None:
+    def _change(
+        self, by: Transaction, statement: Statement, stamped: Stamped, waiter: tuple[int, int] | None = None
+    ) -> None:
+        """A row is changed. One that another transaction has locked is waited for by a ``waiter``, and let be by others."""
         table = self.table
         if statement.at_row:
             again = self.script.app_ahead
@@ -145,9 +150,18 @@ class Source:
             )
         stamped.changed = table.now
         changes = self._changes(by, statement, stamped)
+        holders = [holder for key, _ in changes if (holder := table.locks.get(key, by)) is not by]
+        if holders and waiter is not None and len(self.script.plans[waiter[0]].statements) == 1:
+            self.say(f"{by.id} waits for {holders[0].id}")
+            holders[0].waiting.append(waiter)
+            self._waits[waiter[0]] = False
+            return
         free = [(key, change) for key, change in changes if table.locks.get(key, by) is by]
         if not free:
             return
+        if stamped.waited:
+            long = stamped.changed - stamped.began > table.shape.slack
+            self.judge.hazards.add(Hazard.LONG_LOCK if long else Hazard.LOCK)
         if by.began is None:
             by.began = table.now
             by.started = table.clock(by.instance).replace(microsecond=0)
@@ -239,24 +253,41 @@ class Source:
 
     def _end(self, plan: int) -> None:
         table, found = self.table, self._transactions.get(plan)
+        if plan in self._waits:
+            self._waits[plan] = True
         if found is None or found.began is None:
             return
         table.open.remove(found)
         for key in found.pending:
             table.locks.pop(key, None)
-        if not self.script.plans[plan].commits:
+        if self.script.plans[plan].commits:
+            self._commit(found)
+        else:
             self.say(f"{found.id} rolls back")
-            return
-        before = table.rows
+        self._wake(found)
+
+    def _commit(self, found: Transaction) -> None:
+        before = self.table.rows
         rows = dict(before)
         for key, change in found.pending.items():
             if change.row is None:
                 rows.pop(key, None)
             else:
                 rows[key] = change.row
-        table.rows = rows
+        self.table.rows = rows
         self.say(f"{found.id} commits")
         self.judge.committed(before, found.pending)
+
+    def _wake(self, ended: Transaction) -> None:
+        """Who waited for the locks gets on with it, one after the other, if nobody else is quicker."""
+        assert ended.began is not None
+        for plan, index in ended.waiting:
+            self._stamped[plan, index].waited.append((ended.began, self.table.now))
+            at, order = self.table.now + int(self._random() * 3), self._random()
+            insort(self.script.steps, Step(at, order, "change", plan, index), lo=self._next)
+            if self._waits.pop(plan):
+                ends = at + (0, 1, 4, 40)[int(self._random() * 4)]
+                insort(self.script.steps, Step(ends, order + 1, "end", plan), lo=self._next)
 
 
 def _pick(found: Sequence[T], chance: float) -> T:

@@ -79,6 +79,8 @@ class History:
         self.books = self._opened()
         self._limits = _SMALL if script.small else _USUAL
         self._hides = Hazard.HALF_HIDDEN in script.hazards
+        self._waiters = False
+        """Whether the last checkpoint waits for who waited for a lock."""
         self.process: Running | None = None
 
     def _opened(self) -> Books:
@@ -171,6 +173,9 @@ class History:
         # In the autumn hour nothing is told apart from what the same wall clock shows an hour later.
         again = 2 * HOUR if self.script.place.season == "autumn" else 0
         self._settle(max(_FULL, self.script.shape.overlap + 2 * SECOND, self.script.shape.slack + 2 * SECOND) + again)
+        shape = self.script.shape
+        if self._waiters:
+            self._settle(shape.slack + shape.tolerance + _FULL + again)
         self._judge_polling()
         if not self.judge.owed and not self.books.suspects and self.script.spared and not self._hides:
             return
@@ -243,9 +248,11 @@ class History:
 
     def _check(self, checkpoint: Checkpoint) -> None:
         self.reader.loading = not checkpoint.loaded
+        ranges = (found for cursor in checkpoint.hints for found in cursor.open_ranges)
+        self._waiters = any(found.kind == watermark.WAITERS for found in ranges)
         for cursor in checkpoint.hints if self.acting.trace is not None else ():
-            ranges = [(found.id or found.high, found.low) for found in cursor.open_ranges]
-            self.acting.say(f"  checkpoint {cursor.hint} {(cursor.cursor or '')[:30]} {cursor.safety} {ranges}")
+            told = [(found.kind, found.id or found.high, found.low) for found in cursor.open_ranges]
+            self.acting.say(f"  checkpoint {cursor.hint} {(cursor.cursor or '')[:30]} {cursor.safety} {told}")
         self.judge.checkpoint(checkpoint, self._limits[2], self._limits[1])
 
 

@@ -67,8 +67,6 @@ class Judge:
         """By student, the last one."""
         self._reasons: dict[str, set[Hazard]] = {}
         """All that was ever owed."""
-        self._again: set[str] = set()
-        """Students who were read between two scans as neither of them saw them."""
         self._pairs: set[Pair] = set()
         self._gone: dict[Pair, int] = {}
         """Since when memberships are no longer true."""
@@ -76,6 +74,9 @@ class Judge:
         """Reads of a sequence: real time and the clock before it, and the highest number that it showed."""
         self._scanned: dict[int, Row] = {}
         self._clock, self._clock_read_at = 0, 0
+        self._loading = False
+        self._polled_since = 0
+        """Until then the first load went on: what had ended by its beginning was never seen."""
 
     def loaded(self, pairs: set[Pair]) -> None:
         """These were published before the history began."""
@@ -104,7 +105,7 @@ class Judge:
             self.owed.setdefault(student, set()).update(reasons)
             self._reasons.setdefault(student, set()).update(reasons)
             self.hazards |= reasons
-        for student in told - self._again:
+        for student in told:
             self.owed.pop(student, None)  # it is looked at after this commit, and all of it
         self.moved()
 
@@ -133,6 +134,9 @@ class Judge:
         a row that supported nothing the earlier stamp is not known.
         """
         found = {lost}
+        if lost is Hazard.LATE_COMMIT and self._loading:
+            # The load may read the row, and with it the stamp; and of what it never saw open nothing explains a stamp.
+            found |= {Hazard.UNTOUCHED, Hazard.BACKWARDS}
         if lost is Hazard.LATE_COMMIT and old is not None:
             for before, now in ((old.stamp, new.stamp), (old.number, new.number)):
                 if before is not None and now is not None and now <= before:  # type: ignore[operator]  # of one kind
@@ -147,7 +151,15 @@ class Judge:
         """Whether the stamp lies where the settings say that it lies."""
         shape, table = self.shape, self.table
         if shape.proved:
-            return table.highest_clock(stamped.began, stamped.changed) - shape.slack <= stamped.tick
+            if table.highest_clock(stamped.began, stamped.changed) - shape.slack <= stamped.tick:
+                return True
+            # Or it waited for the lock of one that was open for longer than the slack, and has changed something soon after.
+            return any(
+                table.highest_clock(stamped.began, began) - shape.slack <= stamped.tick
+                and ended - began > shape.slack
+                and self._polled_since <= ended <= stamped.changed <= ended + shape.slack
+                for began, ended in stamped.waited
+            )
         return table.highest_clock(stamped.began, table.now) - max(shape.overlap, shape.slack) <= stamped.tick
 
     def _in_time(self, stamped: Stamped) -> bool:
@@ -182,7 +194,9 @@ class Judge:
         truth, rows = table.truth(), table.viewed(table.rows)
         unknown = {row.student for row in rows if row.grp is None}
         self._reads.update(dict.fromkeys(students, _Read(table.now, rows, truth)))
-        self._changed_since_scan(students)
+        if self.shape.scanned and self._scanned is not table.rows:
+            other = set(self._scanned.values()) ^ set(table.rows.values())
+            self.hazards |= {Hazard.UNLIKE_SCAN} if any(row.student in students for row in other) else set()
         for pair in self._published:
             if pair[0] not in students or pair[0] in unknown:
                 continue  # of a student with a row that cannot be mapped nothing is known
@@ -201,16 +215,6 @@ class Judge:
         """The poller has read all rows for a first load, which publishes from these rows themselves."""
         read = _Read(self.table.now, self.table.viewed(self.table.rows), self.table.truth())
         self._reads.update(dict.fromkeys({student for student, _ in self._published}, read))
-        self._changed_since_scan({row.student for rows in (self._scanned, self.table.rows) for row in rows.values()})
-
-    def _changed_since_scan(self, students: set[str]) -> None:
-        """Who is not as the last scan saw them may be so again at the next, which then tells nothing."""
-        if self.shape.scanned and self._scanned is not self.table.rows:
-            for row in set(self._scanned.values()) ^ set(self.table.rows.values()):
-                if row.student in students:
-                    self.owed.setdefault(row.student, set()).add(Hazard.AS_BEFORE)
-                    self._again.add(row.student)
-                    self.hazards.add(Hazard.AS_BEFORE)
 
     # --- publications -----------------------------------------------------------------------------------------------
 
@@ -306,9 +310,13 @@ class Judge:
 
     def checkpoint(self, checkpoint: Checkpoint, most_ranges: int, most_gaps: int) -> None:
         """A checkpoint is about to be committed."""
+        self._loading = not checkpoint.loaded
+        if self._loading:
+            self._polled_since = self.table.now + 1
         for cursor in checkpoint.hints:
             gaps = sum(found.kind == "gap" for found in cursor.open_ranges)
-            if gaps > most_gaps or len(cursor.open_ranges) - gaps > most_ranges:
+            transactions = sum(found.kind == "transaction" for found in cursor.open_ranges)
+            if gaps > most_gaps or transactions > most_ranges:
                 raise Wrong(f"{len(cursor.open_ranges)} open ranges in a checkpoint")
             if cursor.safety == "proved" and not self.shape.proved:
                 raise Wrong("the watermark is called proved, and is not")

@@ -61,9 +61,24 @@ MUTANTS = (
     _mutant(
         "a range that is gone forgotten",
         "hints.watermark",
-        "low = min([low, *(_low(ended) for ended in gone)])",
-        "low = min([low])",
+        "for found in (*gone, *ripe))])",
+        "for found in ripe)])",
         "timed",
+    ),
+    _mutant("waiters forgotten", "hints.watermark", "for found in (*gone, *ripe))])", "for found in gone)])", "proved"),
+    _mutant(
+        "waiters have no time",
+        "hints.watermark",
+        "if found.high is None and found.opened_at > sight.now - time:",
+        "if False:",
+        "proved",
+    ),
+    _mutant(
+        "waiters that are still open forgotten",
+        "hints.watermark",
+        "waits = _some_open(",
+        "waits = False and (",
+        "proved",
     ),
     _mutant("no slack", "hints.watermark", "margin = bounds.slack +", "margin = timedelta(0) +", "timed"),
     _mutant(

@@ -216,6 +216,8 @@ def _transactions(chance: Random, script: Script) -> None:
             again = changes + int(random() * script.shape.settle * 1.5)
             mended = _statement(chance, script.shape, again, act)._replace(picks=statements[0].picks)
             _add(chance, script, [mended], commits=True)
+    if script.shape.scanned:
+        _there_and_back(chance, script)
 
 
 def _statement(chance: Random, shape: Shape, changes: int, act: str) -> Statement:
@@ -268,6 +270,17 @@ def _reload(chance: Random, script: Script) -> None:
     instance = int(random() * len(script.skews))
     _append(chance, script, Plan((Statement(at, at, "take out", picks, False),), at, True, instance))
     _append(chance, script, Plan((Statement(back, back, "put back", picks, False),), back, True, instance))
+
+
+def _there_and_back(chance: Random, script: Script) -> None:
+    """A row is changed, and changed back before the next scan or later; perhaps it was missing meanwhile."""
+    random = chance.random
+    at = _near(chance, script.turns)
+    picks = (random(), random(), random())
+    act = "status" if random() < 0.7 else "leave"
+    for _ in range(2 if random() < 0.8 else 3):
+        _append(chance, script, Plan((Statement(at, at, act, picks, False),), at, True, 0))
+        at += int(random() * 5)
 
 
 def _straddle(chance: Random, script: Script, jump: int) -> None:

@@ -52,7 +52,7 @@ class Row:
 class Stamped:
     """How a row was stamped, and by whom: what decides whether polling has to find it."""
 
-    __slots__ = ("began", "changed", "moment", "number", "tick")
+    __slots__ = ("began", "changed", "moment", "number", "tick", "waited")
 
     def __init__(self, began: int, changed: int, tick: int, moment: datetime, number: int | None) -> None:
         self.began, self.changed = began, changed
@@ -60,6 +60,8 @@ class Stamped:
         self.tick, self.moment = tick, moment
         """What the stamping clock said, in ticks and as a time."""
         self.number = number
+        self.waited: list[tuple[int, int]] = []
+        """Of transactions whose locks the statement waited for: when they changed something first, and when they ended."""
 
 
 class Pending:
@@ -74,7 +76,7 @@ class Pending:
 class Transaction:
     """A session's transaction."""
 
-    __slots__ = ("began", "id", "instance", "pending", "started")
+    __slots__ = ("began", "id", "instance", "pending", "started", "waiting")
 
     def __init__(self, number: int, instance: int) -> None:
         self.id, self.instance = f"tx{number}", instance
@@ -83,6 +85,8 @@ class Transaction:
         """When it changed something first: real time, ticks."""
         self.started: datetime | None = None
         """The same by its instance's clock, cut to the second: what the database shows of it."""
+        self.waiting: list[tuple[int, int]] = []
+        """Who waits for its locks: plan and statement, in their order."""
 
 
 class Table:

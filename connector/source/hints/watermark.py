@@ -9,6 +9,11 @@ The cursor moves to ``clock - slack`` at once. Each open transaction is kept as 
 first change, and is read again once, by the first read for which it is gone. So the cost is bounded while one is open
 for hours: it is the length of the range, once.
 
+A statement that waits for a row lock is stamped before the wait, so its ``b - s`` may be as long as the transaction that it
+waits for was open. Where that is more than half a slack, the range stays, as one of the *waiters*: it is read again when
+whoever waited has had the slack's time to get the lock and to change something, and once more when all that were open
+then have gone. So a wait of any length costs two reads, and those behind it in the same queue are covered as well.
+
 That is ``proved`` if every instance's transactions are seen, if the rows are of local tables in a primary database, if
 the database stamps them in the transaction that changes them, and if no stamp is ahead of the clock. Otherwise it is
 ``assumed``: stamps that are older than the *overlap* are taken to be complete, and a later one is found by the next
@@ -28,9 +33,14 @@ from connector.source.hints import OpenTransaction, Safety, Sight
 from schemas.records import HintCursor, OpenRange
 
 TRANSACTION = "transaction"
-"""Kind of the ranges."""
+"""Kind of the ranges that wait for one open transaction."""
+WAITERS = "waiters"
+"""Kind of those that wait for whoever waited for a lock of a transaction that has gone. ``high`` is None until they have
+had their time; then it tells when that was."""
 MOST_RANGES = 200
 """In one checkpoint. With more transactions open, the cursor waits for the youngest of them instead."""
+MOST_WAITERS = 100
+"""Ranges of waiters beside them. With more, no proof is claimed, and the youngest are left out."""
 _AHEAD_S = 1.0
 """Stamps may be this far ahead of the clock that was read before them; a DATE's or a short query's own time is less."""
 
@@ -87,17 +97,22 @@ def watermark(at: HintCursor, sight: Sight, bounds: Bounds) -> Watermark:
         low -= unseen
         reach = (reach if stood is None else min(stood, reach)) - unseen
     ranges, gone, given_up = _followed(at.open_ranges, sight, bounds)
-    low = min([low, *(_low(ended) for ended in gone)])
+    waiters, ripe = _waiters(at.open_ranges, gone, sight, bounds)
+    low = min([low, *(_low(found) for found in (*gone, *ripe))])
     opened = [_range_of(found, margin + unseen, sight.now) for found in _unfollowed(seen.open, at.open_ranges)]
     ranges = sorted((_reaching(found, reach) for found in (*ranges, *opened)), key=_low)
+    waiters = sorted((_reaching(found, reach) for found in waiters), key=_low)
+    if len(waiters) > MOST_WAITERS:
+        against.append(f"{len(waiters)} long transactions have ended lately")
+        waiters = waiters[:MOST_WAITERS]
     cursor = min([cursor, *(_low(young) for young in ranges[MOST_RANGES:])])
     ranges = ranges[:MOST_RANGES]
     return Watermark(
         low,
         cursor,
-        tuple(ranges),
+        (*ranges, *waiters),
         Safety.ASSUMED if against else Safety.PROVED,
-        _reason(against, ranges, bounds),
+        _reason(against, ranges, waiters, bounds),
         given_up,
     )
 
@@ -119,6 +134,43 @@ def _followed(
     return [found for found in marked if found not in expired], expired, len(expired)
 
 
+def _waiters(
+    ranges: tuple[OpenRange, ...], gone: list[OpenRange], sight: Sight, bounds: Bounds
+) -> tuple[list[OpenRange], list[OpenRange]]:
+    """The ranges of those who may have waited for a transaction that has gone, and which of them to read now."""
+    seen = sight.transactions
+    assert seen is not None
+    kept, ripe = [], []
+    # Set forward, the clock would end the time sooner than it is over.
+    time = bounds.slack + bounds.tolerance
+    for found in (known for known in ranges if known.kind == WAITERS):
+        if found.high is None and found.opened_at > sight.now - time:
+            kept.append(found)
+            continue
+        closed = replace(found, high=found.high or text(sight.now))
+        waits = _some_open(closed, sight, bounds)
+        if waits:
+            kept.append(closed)
+        if found.high is None or not waits:
+            ripe.append(found)
+    # It was open for longer than half a slack, less what lay between the clock and the look. Shorter waits are within the
+    # slack of who waited.
+    long = sight.now - 1.5 * bounds.slack
+    kept += [OpenRange(WAITERS, found.low, sight.now, None) for found in gone if _low(found) < long]
+    return kept, ripe
+
+
+def _some_open(found: OpenRange, sight: Sight, bounds: Bounds) -> bool:
+    """Whether a transaction is open that may have begun with the wait. Where none can be seen, for as long as the overlap
+    allows.
+    """
+    seen, until = sight.transactions, parse(found.high) or sight.now
+    assert seen is not None
+    if not seen.visible:
+        return sight.now - bounds.overlap < until
+    return any(_low(found) <= open_.started <= until + bounds.slack for open_ in seen.open)
+
+
 def _unfollowed(seen: tuple[OpenTransaction, ...], ranges: tuple[OpenRange, ...]) -> list[OpenTransaction]:
     followed = {found.id for found in ranges if found.kind == TRANSACTION}
     return [found for found in seen if found.id not in followed]
@@ -132,10 +184,12 @@ def _reaching(found: OpenRange, reach: datetime) -> OpenRange:
     return found if _low(found) <= reach else replace(found, low=text(reach))
 
 
-def _reason(against: list[str], ranges: list[OpenRange], bounds: Bounds) -> str:
+def _reason(against: list[str], ranges: list[OpenRange], waiters: list[OpenRange], bounds: Bounds) -> str:
     waits = ""
     if ranges:
         waits = f"; {len(ranges)} open transactions are waited for, the oldest from {ranges[0].low[:19]}Z on"
+    if waiters:
+        waits += f"; who waited for a long one may still come, from {waiters[0].low[:19]}Z on"
     if against:
         overlap = f"overlap of {bounds.overlap.total_seconds():g} s"
         return f"{overlap}, since {', '.join(against)}{waits}"

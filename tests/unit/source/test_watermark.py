@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.source.hints import OpenTransaction, OpenTransactions, Safety, Sight
-from connector.source.hints.watermark import MOST_RANGES, Bounds, Watermark, parse, text, watermark
+from connector.source.hints.watermark import (
+    MOST_RANGES,
+    MOST_WAITERS,
+    TRANSACTION,
+    WAITERS,
+    Bounds,
+    Watermark,
+    parse,
+    text,
+    watermark,
+)
 from schemas.records import HintCursor, OpenRange
 
 NOW = datetime(2026, 9, 1, 8, tzinfo=UTC)
@@ -39,7 +49,16 @@ def cursor(minutes: float, found: Watermark | None = None) -> HintCursor:
 
 
 def lows(found: Watermark) -> list[tuple[str | None, datetime]]:
-    return [(kept.id, datetime.fromisoformat(kept.low)) for kept in found.ranges]
+    return [(kept.id, datetime.fromisoformat(kept.low)) for kept in found.ranges if kept.kind == TRANSACTION]
+
+
+def waits(found: Watermark) -> list[tuple[datetime, bool]]:
+    """Ranges of waiters: from where on, and whether these have had their time."""
+    return [(datetime.fromisoformat(kept.low), kept.high is not None) for kept in found.ranges if kept.kind == WAITERS]
+
+
+def then(found: Watermark) -> HintCursor:
+    return HintCursor("h", text(found.cursor), found.ranges)
 
 
 def lately(name: str, low: float) -> tuple[OpenRange, ...]:
@@ -92,7 +111,7 @@ def test_the_range_survives_while_transactions_cannot_be_seen() -> None:
 
     assert [("t", at(-62))] == lows(blind) == lows(seen)
     assert blind.low > at(-62)
-    assert (at(-62), (), 1) == (expired.low, expired.ranges, expired.given_up)
+    assert (at(-62), [], 1) == (expired.low, lows(expired), expired.given_up)
 
 
 def test_the_first_read_of_a_process_goes_back_by_the_tolerance() -> None:
@@ -142,6 +161,56 @@ def test_the_checkpoint_holds_a_bounded_number_of_ranges() -> None:
     assert at(-600 + MOST_RANGES / 10 - 2) == found.cursor
 
 
+def test_who_waited_for_a_long_transaction_is_read_from_where_that_began() -> None:
+    """When those who waited have had their time, and again when all that were open then have gone; then never more."""
+    first = watermark(cursor(-3), look(seen=seeing(("long", -60))), BOUNDS)
+    gone = watermark(then(first), look(1, seeing(("waited", 1))), BOUNDS)
+    before = watermark(then(gone), look(7.9, seeing(("waited", 1))), BOUNDS)
+    ripe = watermark(then(before), look(8, seeing(("waited", 1))), BOUNDS)
+    open_ = watermark(then(ripe), look(60, seeing(("waited", 1), ("new", 59))), BOUNDS)
+    last = watermark(then(open_), look(61, seeing(("new", 59))), BOUNDS)
+    after = watermark(then(last), look(61.5), BOUNDS)
+
+    assert [[(at(-62), False)]] * 2 == [waits(found) for found in (gone, before)]
+    assert [[(at(-62), True)]] * 2 == [waits(found) for found in (ripe, open_)]
+    assert "who waited for a long one may still come, from 2026-09-01T06:58:00Z on" in open_.reason
+    reads = [found.low <= at(-62) for found in (first, gone, before, ripe, open_, last, after)]
+    assert [False, True, False, True, False, True, False] == reads
+    assert {Safety.PROVED} == {found.safety for found in (gone, ripe, open_, last)}
+    # The one that waited was open for an hour by itself.
+    assert [(at(-2), False)] == waits(last)
+
+
+def test_a_wait_for_a_short_transaction_is_within_the_slack() -> None:
+    """Nothing is kept of one that was open for half of that."""
+    first = watermark(cursor(-3), look(seen=seeing(("short", -0.5)), elapsed=0), BOUNDS)
+
+    assert [] == waits(watermark(then(first), look(0.5, elapsed=0), BOUNDS))
+
+
+def test_waiters_are_waited_for_no_longer_where_none_can_be_seen() -> None:
+    """An overlap after they have had their time."""
+    first = watermark(cursor(-3), look(seen=seeing(("long", -60))), BOUNDS)
+    gone = watermark(then(first), look(1), BOUNDS)
+    blind = watermark(then(gone), look(8, UNSEEN), BOUNDS)
+    still = watermark(then(blind), look(17.9, UNSEEN), BOUNDS)
+    over = watermark(then(still), look(18, UNSEEN), BOUNDS)
+
+    assert [(at(-62), True)] == waits(blind) == waits(still)
+    assert (at(-62), []) == (over.low, waits(over))
+
+
+def test_too_many_long_transactions_at_once_are_no_proof() -> None:
+    """Those that reach back furthest are kept."""
+    many = seeing(*((f"t{n:04}", -600 + n) for n in range(MOST_WAITERS + 5)))
+    first = watermark(cursor(-3), look(seen=many), BOUNDS)
+    gone = watermark(then(first), look(1), BOUNDS)
+
+    assert (MOST_WAITERS, at(-602)) == (len(waits(gone)), waits(gone)[0][0])
+    assert Safety.ASSUMED is gone.safety
+    assert "105 long transactions have ended lately" in gone.reason
+
+
 def test_a_cursor_survives_its_checkpoint() -> None:
     """To the microsecond."""
     moment = NOW + timedelta(microseconds=1)
@@ -166,18 +235,36 @@ class Transaction:
         return self.began + self.held
 
 
-SLACK = 3
+SLACK = 4
 TIGHT = Bounds(timedelta(), timedelta(seconds=SLACK), timedelta())
 transactions = st.lists(
     st.builds(Transaction, st.integers(0, 20), st.integers(0, SLACK), st.integers(0, 30)), min_size=1, max_size=4
 )
 
 
-@given(transactions, st.lists(st.integers(0, 6), max_size=12), st.integers(0, 2))
+@st.composite
+def queues(draw: st.DrawFn) -> list[Transaction]:
+    """Transactions one behind the other at a lock: each waits for the one before it, however long that is open, and takes
+    its turn within the slack of the first one's end.
+    """
+    first = draw(st.builds(Transaction, st.integers(0, 5), st.integers(0, SLACK), st.integers(SLACK + 1, 40)))
+    found, until = [first], first.ended + SLACK
+    for _ in range(draw(st.integers(1, 3))):
+        began = draw(st.integers(min(found[-1].ended, until), until))
+        if began < found[-1].ended:
+            break
+        stamped = draw(st.integers(first.began - SLACK, began))
+        found.append(Transaction(stamped, began - stamped, draw(st.integers(0, 30))))
+    return found
+
+
+@given(st.one_of(transactions, queues()), st.lists(st.integers(0, 6), max_size=12), st.integers(0, 2))
 def test_with_a_proof_no_transaction_escapes(given_: list[Transaction], pauses: list[int], look_takes: int) -> None:
-    """Whatever is open for however long: each is covered by a read that begins after its commit."""
+    """Whatever is open for however long, and whoever waits for it: each is covered by a read that begins after its
+    commit.
+    """
     clock, at_, found = 0, HintCursor("h"), set[int]()
-    for pause in [0, *pauses, 100]:
+    for pause in [0, *pauses, *[4] * 25, 100]:
         clock += pause
         seen = clock + look_takes
         open_ = tuple(
