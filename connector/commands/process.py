@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from connector.runtime.telemetry import Log, Telemetry, TelemetrySettings, start
 GRACE = timedelta(seconds=25)
 """How long roles may take to stop: less than the 30 s after which Kubernetes kills, more than a Moodle call takes."""
 
+_SWITCH_AFTER_S = 0.0005
 _COLLECT_AFTER = 10_000
 _COLLECT_OLDER_AFTER = 20, 50
 
@@ -39,7 +41,7 @@ class Process:
         """Run the roles until all have returned; if one dies, all stop and its error is raised."""
         log = Log("process")
         log.info("process.started", roles=sorted(roles))
-        with collecting_rarely():
+        with collecting_rarely(), switching_often():
             left = run_roles(roles, self.stopping, grace, lambda role, error: _log_death(log, role, error))
         if left:
             log.warning("process.left_behind", roles=left, after_seconds=grace.total_seconds())
@@ -90,6 +92,22 @@ def collecting_rarely() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
+
+
+@contextmanager
+def switching_often() -> Iterator[None]:
+    """Let threads take turns more often than Python does by itself.
+
+    A thread that reads from a database or a broker gives way for each packet, and comes on again only when the one that
+    works has had its turn. At Python's own five milliseconds a snapshot spends half of its time so (measured on Python
+    3.11 with the thin driver, whose packets hold 8 KiB).
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_AFTER_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _log_death(log: Log, role: str, error: BaseException) -> None:

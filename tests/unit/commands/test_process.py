@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connector.commands.process import collecting_rarely
+from connector.commands.process import collecting_rarely, switching_often
 
 SCRIPT = """
 import sys
@@ -125,3 +125,13 @@ def test_garbage_is_looked_for_rarely_while_roles_work_and_as_before_afterwards(
         assert gc.get_freeze_count() > frozen
 
     assert (before, 0) == (gc.get_threshold(), gc.get_freeze_count())
+
+
+def test_threads_take_turns_more_often_while_roles_run() -> None:
+    """As before afterwards."""
+    before = sys.getswitchinterval()
+
+    with switching_often():
+        assert sys.getswitchinterval() < before
+
+    assert before == sys.getswitchinterval()
