@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from connector.commands.command import add_command, print_json
 from connector.commands.settings import Settings
+from connector.commands.standing import standing_of, told
 from connector.commands.wiring.base import Base, base_for_command
 from connector.commands.wiring.checks import check_moodle, check_secrets
 from connector.runtime.checks import Check, Outcome
@@ -80,13 +81,24 @@ def _checks(base: Base, only: str | None) -> Iterator[Check]:
             yield from broken or check_source(name, source, base.clock)
     if only in (None, "kafka"):
         broken = [*check_secrets("kafka", settings.kafka, "kafka")]
-        yield from broken or check_kafka(base.connection, _specs(base))
+        tried = broken or [*check_kafka(base.connection, _specs(base))]
+        yield from tried
+        if all(check.outcome is not Outcome.FAULT for check in tried):
+            yield from (check_standing(base, name) for name in settings.sinks)
         if settings.schema_registry is not None and not broken:
             yield check_registry(base.codec, base.topics().schemas)
     if only in (None, "moodle"):
         for name, sink in settings.sinks.items():
             broken = [*check_secrets(f"moodle {name}", sink, "sinks", name)]
             yield from broken or check_moodle(base, name, sink)
+
+
+def check_standing(base: Base, sink: str) -> Check:
+    """Whether Moodle is written to."""
+    note = told(sink, standing_of(base, sink), base.settings.sinks[sink].mode)
+    if note is None:
+        return Check(f"sink {sink}", "adoption", Outcome.GOOD)
+    return Check(f"sink {sink}", "adoption", Outcome.WARNING, message=note)
 
 
 def _specs(base: Base) -> list[TopicSpec]:

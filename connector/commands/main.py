@@ -27,6 +27,8 @@ COMMANDS = (
     "snapshot",
     "status",
     "explain",
+    "plan",
+    "adopt",
     "held",
     "approve",
     "discard",

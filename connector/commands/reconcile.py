@@ -57,11 +57,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
 
         with open_reconciliation(base, settings.sink(arguments.sink)[0], show) as reconciliation:
             report = reconciliation.run(scope, dry_run=arguments.dry_run)
+            shadow = reconciliation.shadow
     if arguments.json:
-        print_json(report.plain)
+        print_json(report.plain | {"shadow": shadow})
     else:
         for line in report.lines():
             print(line)
+        if shadow:
+            print("Nothing was asked for: the sink is in shadow; see \"cohortstream status\" and \"cohortstream plan\".")
     return ExitCode.FINDINGS if report.verdict is Verdict.ATTENTION else ExitCode.OK
 
 

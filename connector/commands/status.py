@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from connector.commands import sources_status
 from connector.commands.command import add_command, print_json
 from connector.commands.settings import Settings
+from connector.commands.standing import describe_standing, told_lines
 from connector.commands.topic_reading import latest
 from connector.commands.wiring.base import Base, base_for_command
 from connector.runtime.kafka import topics
@@ -16,8 +17,10 @@ from connector.runtime.kafka.group import CONNECTOR_GROUP, members_of
 from connector.runtime.kafka.reading import BEGINNING, Tail
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import Message, find
+from consumers.cohorts.adoption import Standing
 from consumers.cohorts.reasons import Reason
 from schemas.records import (
+    Adoption,
     Alert,
     AlertState,
     CohortEntry,
@@ -85,14 +88,16 @@ def _connector(base: Base) -> dict[str, Any]:
 
 
 def _sink(base: Base, sink: str) -> dict[str, Any]:
-    names = base.topics(sink)
+    names, mode = base.topics(sink), base.settings.sinks[sink].mode
     counts = topics.partition_counts(base.connection)
     if names.ledger not in counts:
-        return {"running": 0, "memberships": {}, "waiting": {}, "cohorts": {}, "lag": None}
+        unbegun = describe_standing(sink, Standing(), mode)
+        return {"running": 0, "adoption": unbegun, "memberships": {}, "waiting": {}, "cohorts": {}, "lag": None}
     by_status: Counter[str] = Counter()
     waiting: Counter[str] = Counter()
     cohorts: Counter[str] = Counter()
     markers: dict[int, PartitionMarker] = {}
+    adoption: Adoption | None = None
     for partition in range(counts[names.ledger]):  # a partition at a time, so that memory stays bounded
         for record in latest(base, names.ledger, [partition]).values():
             if isinstance(record, LedgerEntry):
@@ -103,8 +108,12 @@ def _sink(base: Base, sink: str) -> dict[str, Any]:
                 cohorts[_reason(record.status.value, record.reason)] += 1
             elif isinstance(record, PartitionMarker):
                 markers[record.partition] = record
+            elif isinstance(record, Adoption):
+                adoption = record
+    standing = Standing(adoption, begun=bool(markers))
     return {
         "running": members_of(base.connection, f"cohortstream.{sink}"),
+        "adoption": describe_standing(sink, standing, mode),
         "memberships": dict(sorted(by_status.items())),
         "waiting": dict(sorted(waiting.items())),
         "cohorts": dict(sorted(cohorts.items())),
@@ -154,6 +163,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         text += sources_status.lines(name, source)
     for name, sink in found["sinks"].items():
         text.append(f"Sink {name}  {sink['running']} consumers running, at most {sink['lag']} records behind")
+        text += told_lines(sink["adoption"])
         for title in ("memberships", "waiting", "cohorts"):
             listed = ", ".join(f"{count} {what}" for what, count in sink[title].items())
             text.append(f"  {title}: {listed or 'none'}")

@@ -48,7 +48,8 @@ def register(subparsers: Subparsers) -> None:
             No other connector may be running.
 
             What must wait on purpose (suspected absences, held removals, students without an account) is named at the
-            end, and taken up by the next run.
+            end, and taken up by the next run. A Moodle that is in shadow is not written to; the end says so, and what to do.
+            Exit code 6 then.
         """,
         examples=[
             ("the manual run", "cohortstream sync --once"),
@@ -81,7 +82,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
             print_json(found)
         else:
             print("\n".join(status.lines(found)))
-    return ExitCode.OK if conductor.finished else ExitCode.INTERRUPTED
+    if not conductor.finished:
+        return ExitCode.INTERRUPTED
+    waits = any(sink["adoption"]["code"] is not None for sink in found["sinks"].values())
+    return ExitCode.FINDINGS if waits else ExitCode.OK
 
 
 @dataclass

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from consumers.cohorts.adoption import ADOPTION_KEY, Decision, Evidence, Standing, Why, decide
+from consumers.cohorts.adoption import ADOPTION_KEY, Decision, Evidence, Refused, Standing, Why, decide
 from consumers.cohorts.calls import Reader, Writer
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.ledger import Outgoing
@@ -138,15 +138,15 @@ class Adopting:
         if refusal is None:
             self._queue(Decision(Why.ADOPTED), now, command)
         else:
-            self._note("command_refused", refusal, now, command)
+            self._note(command, "command_refused", refusal, now)
 
     def _refusal(self, command: Command) -> str | None:
         settings = self._desk.settings
         if self.shadow is None or self._queued is not None:
-            return "not_in_shadow"
+            return Refused.NOT_IN_SHADOW
         if settings.mode == "shadow":
-            return "mode_shadow"
-        return None if command.foreign == settings.foreign else "foreign_differs"
+            return Refused.MODE_SHADOW
+        return None if command.foreign == settings.foreign else Refused.FOREIGN_DIFFERS
 
     def _begun_here(self) -> bool:
         ledger = self._desk.ledger
@@ -210,9 +210,9 @@ class Adopting:
         self._record = Adoption(decision.why, now, decision.cohorts) if decision.shadow else None
         if stood is not None or self._record is not None:
             self._desk.ledger.append(Outgoing("ledger", HOME, ADOPTION_KEY, self._record))
-        self._note("adoption", decision.why, now, command, state="shadow" if decision.shadow else "applying")
+        self._note(command, "adoption", decision.why, now, state="shadow" if decision.shadow else "applying")
 
-    def _note(self, kind: str, reason: str, now: datetime, command: Command | None, **details: str) -> None:
+    def _note(self, command: Command | None, kind: str, reason: str, now: datetime, **details: str) -> None:
         if command is not None:
             details |= {"command": command.id, "asked": command.kind, "foreign": command.foreign or ""}
         entry = JournalEntry(

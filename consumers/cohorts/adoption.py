@@ -37,6 +37,14 @@ class Why(StrEnum):
     ADOPTED = "adopted"
 
 
+class Refused(StrEnum):
+    """Why the command ``adopt`` is not followed; in the journal."""
+
+    NOT_IN_SHADOW = "not_in_shadow"
+    MODE_SHADOW = "mode_shadow"
+    FOREIGN_DIFFERS = "foreign_differs"
+
+
 SHADOW = frozenset({Why.FIRST_LOAD, Why.COHORTS_NAMED, Why.MODE_SHADOW})
 
 

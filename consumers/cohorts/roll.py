@@ -55,7 +55,7 @@ class Roll:
             self._known.clear()
         until = self._clock.monotonic() + _KEPT
         for student, resolution in answers.items():
-            self._known[student] = (_account(resolution), until)
+            self._known[student] = (account_in(resolution), until)
 
     def clear(self) -> None:
         """Ask again for everybody."""
@@ -67,7 +67,8 @@ class Roll:
             self._known.pop(student, None)
 
 
-def _account(resolution: Resolution) -> int | Doubt:
+def account_in(resolution: Resolution) -> int | Doubt:
+    """The account, or why there is none."""
     match resolution:
         case Found(user_id=user_id):
             return user_id

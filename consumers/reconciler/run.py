@@ -107,6 +107,8 @@ class Reconciliation:
     settings: ReconcileSettings
     clock: Clock
     report_progress: Callable[[Progress], None] = lambda _: None
+    shadow: bool = False
+    """Whether the sink is in shadow; then it only reports, since nothing could be repaired."""
 
     def run(
         self,
@@ -122,6 +124,7 @@ class Reconciliation:
             Unavailable: a role does not answer, or does not finish in time; the message says which.
         """
         started = self.clock.now()
+        dry_run = dry_run or self.shadow
         self._require_roles(connector=ask_source and not dry_run)
         counts = self._look_again(scope) if ask_source and not dry_run else {}
         self._wait_for_consumer()

@@ -17,6 +17,7 @@ from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.reading import BEGINNING, read_to_end
 from connector.runtime.kafka.topics import Topics
 from connector.runtime.telemetry import MemoryMetrics, MemoryTracer, Pseudonym
+from consumers.cohorts.adoption import ADOPTION_KEY
 from consumers.cohorts.building import CohortConsumer, Site, Surroundings
 from consumers.cohorts.settings import SinkSettings
 from consumers.moodle.client import MoodleClient
@@ -107,13 +108,17 @@ class World:
             **more,
         )
 
-    @contextlib.contextmanager
-    def consumer(self, **settings: Any) -> Iterator[CohortConsumer]:
-        """A consumer that leaves in order at the end."""
+    def adopted_long_since(self) -> None:
+        """The sink has been in shadow, and is not any more: members whom no record put there make nobody wait."""
+        self.producer.produce(self.topics.ledger, None, ADOPTION_KEY, 0)
+        self.producer.flush(10)
+
+    def sink(self, **settings: Any) -> SinkSettings:
+        """Settings of the sink, with the waits shortened."""
         moodle = MoodleSettings.model_validate(
             {"url": self.moodle.url, "token": self.moodle.token("connector"), "retries": {"attempts": 1}}
         )
-        sink = SinkSettings.model_validate(
+        return SinkSettings.model_validate(
             {
                 "moodle": moodle,
                 "students": {"by": "idnumber", "look_again": "100ms"},
@@ -130,7 +135,12 @@ class World:
                 **settings,
             }
         )
-        client = MoodleClient(moodle, CLOCK)
+
+    @contextlib.contextmanager
+    def consumer(self, sources: Iterable[str] = (), **settings: Any) -> Iterator[CohortConsumer]:
+        """A consumer that leaves in order at the end."""
+        sink = self.sink(**settings)
+        client = MoodleClient(sink.moodle, CLOCK)
         reader = MoodleReader(client, max_input_vars=5000)
         accounts = open_directory(
             DirectorySettings.model_validate(sink.students), {}, reader, CLOCK, site_url=self.moodle.url, path=None
@@ -138,7 +148,7 @@ class World:
         with ThreadPoolExecutor(sink.calls_at_once) as executor, ThreadPoolExecutor(1) as aside:
             around = Surroundings(CLOCK, executor, aside, self.metrics, self.tracer, Pseudonym(b"0123456789abcdef"))
             site = Site(reader, MoodleWriter(client, CLOCK), accounts, 5000)
-            made = CohortConsumer("moodle", sink, self.connection, self.codec, site, around)
+            made = CohortConsumer("moodle", sink, self.connection, self.codec, site, around, tuple(sources))
             try:
                 yield made
             finally:

@@ -99,6 +99,7 @@ def test_a_move_adds_before_it_removes(world: World) -> None:
 
 def test_foreign_members_stay_and_only_members_are_removed(world: World) -> None:
     """Whom no record named is not touched; whom Moodle no longer shows is not removed again."""
+    world.adopted_long_since()
     world.moodle.site.add_cohort("A", members=[world.user(9), world.user(2)])
     world.publish(world.cohort("A"), *(world.says("A", world.student(n)) for n in (1, 2, 3)))
     with world.consumer() as consumer:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
 from consumers.cohorts.adoption import Why
 from schemas.keys import encode_key
-from schemas.records import Command, EntryStatus, JournalEntry, PartitionMarker, Presence
+from schemas.records import Alert, AlertState, Command, EntryStatus, JournalEntry, PartitionMarker, Presence
 from tests.simulation.cohorts import COHORTS, SETTINGS, STUDENTS, Day
 from tests.simulation.fake_kafka import CODEC, COMMANDS
 from tests.simulation.fake_moodle import Chances
@@ -32,11 +36,11 @@ def watched(day: Day) -> Day:
     return day
 
 
-def adopt(day: Day, number: int = 1, **changes: str) -> None:
+def adopt(day: Day, number: int = 1, changes: Mapping[str, str] = MappingProxyType({})) -> None:
     """As the command ``adopt`` does it."""
     now = day.timeline.now()
-    known = {"hash": "h", "foreign": "keep", "author": "ana"} | changes
-    command = Command(f"adopt {number}", "adopt", "", issued_at=now, expires_at=now + timedelta(hours=1), **known)
+    fit = Command(f"adopt {number}", "adopt", "", "ana", now, now + timedelta(hours=1), hash="h", foreign="keep")
+    command: Any = replace(fit, **changes)  # type: ignore[arg-type]  # texts, as the fields are
     day.broker.append(COMMANDS, 0, encode_key(""), CODEC.encode(COMMANDS, command))
 
 
@@ -45,6 +49,10 @@ def stop(day: Day) -> None:
     for process in day.running:
         process.inbox.close()
     day.running.clear()
+
+
+def alerts(day: Day) -> list[Alert]:
+    return [alert for alert in day.broker.records("moodle.alerts") if isinstance(alert, Alert)]
 
 
 def why(day: Day) -> str | None:
@@ -138,12 +146,10 @@ def test_in_shadow_everything_is_taken_in_and_nothing_waits_in_memory() -> None:
     assert {entry.status for entry in day.ledger().values()} == {EntryStatus.PENDING}
     assert len(day.ledger()) == len(day.wanted)
     assert (len(process.parts.desk.backlog), process.parts.consumer.idle, day.moodle.writes) == (0, True, 0)
-    assert [alert.code for alert in day.broker.records("moodle.alerts")] == ["CS5010"]
+    assert [alert.code for alert in alerts(day)] == ["CS5010"]
     adopt(day)
     day._settle()
-    assert [alert.state.value for alert in day.broker.records("moodle.alerts") if alert.code == "CS5010"][
-        -1
-    ] == "cleared"
+    assert [alert.state for alert in alerts(day) if alert.code == "CS5010"][-1] is AlertState.CLEARED
 
 
 @pytest.mark.parametrize(
@@ -155,7 +161,7 @@ def test_an_adoption_that_does_not_fit_is_refused(changes: dict[str, str], refus
     day = watched(Day(4, CALM, crashes=0.0, fresh=True))
     day._start_of_day()
     turn_until(day, lambda: why(day) == Why.COHORTS_NAMED)
-    adopt(day, **changes)
+    adopt(day, changes=changes)
     turn_for(day, 10)
 
     assert why(day) == Why.COHORTS_NAMED

@@ -13,6 +13,7 @@ from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import AREAS, find
 from connector.runtime.telemetry.catalogue import Count, Gauge, Histogram
 from connector.source.causes import Cause
+from consumers.cohorts.adoption import SHADOW, Refused, Why
 from consumers.cohorts.reasons import Reason
 from consumers.reconciler.compare import Drift
 from schemas.records import EntryStatus
@@ -109,8 +110,18 @@ def test_every_refusal_of_a_command_is_documented() -> None:
     )
     reasons = set(re.findall(r'(?:Refusal\(command|"command_refused"), "(\w+)"', written))
 
+    reasons |= {refusal.value for refusal in Refused}
+
     assert {"expired", "changed_since"} <= reasons
     assert reasons == set(re.findall(r"^\| `(\w+)`", section(page, "Reasons for refusing a command"), re.MULTILINE))
+
+
+def test_every_reason_of_an_adoption_is_documented() -> None:
+    """And no other, with the state that it leads to."""
+    page = section((REFERENCE / "journal.md").read_text(encoding="utf-8"), "Reasons of an adoption")
+    told = {(reason, state == "shadow") for reason, state in re.findall(r"^\| `(\w+)` \| (\w+)", page, re.MULTILINE)}
+
+    assert {(why.value, why in SHADOW) for why in Why} == told
 
 
 def test_every_drift_has_its_remedy() -> None:

@@ -11,6 +11,8 @@ from connector.commands.wiring.moodle import open_moodle
 from connector.runtime.telemetry import Gauge, Log
 from consumers.cohorts.building import CohortConsumer, Site, Surroundings
 from consumers.moodle.directory import Directory, DirectoryState
+from consumers.moodle.preflight import READS, WRITES
+from schemas.records import Adoption
 
 _LOOK_EVERY_S = 15.0
 
@@ -35,14 +37,16 @@ class ConsumerRole:
         base, settings = self.base, self.base.settings.sinks[self.sink]
         prepare_topics(base, base.topics(self.sink), sink=True, source=False)
         telemetry = base.telemetry
+        functions = READS if settings.mode == "shadow" else WRITES
         with (
-            open_moodle(self.sink, settings, settings.maps, base.clock, telemetry.metrics) as moodle,
+            open_moodle(self.sink, settings, settings.maps, base.clock, telemetry.metrics, functions) as moodle,
             ThreadPoolExecutor(settings.calls_at_once, thread_name_prefix="moodle") as callers,
             ThreadPoolExecutor(1, thread_name_prefix="aside") as aside,
         ):
             site = Site(moodle.reader, moodle.writer, moodle.directory, moodle.found.max_input_vars)
             around = Surroundings(base.clock, callers, aside, telemetry.metrics, telemetry.tracer, telemetry.pseudonym)
-            consumer = CohortConsumer(self.sink, settings, base.connection, base.codec, site, around)
+            sources = base.settings.sources.keys()
+            consumer = CohortConsumer(self.sink, settings, base.connection, base.codec, site, around, sources)
             Log(self.part).info("consumer.started", run=consumer.run)
             try:
                 self._turn_until_stopped(consumer, moodle.directory)
@@ -54,8 +58,12 @@ class ConsumerRole:
 
     def _turn_until_stopped(self, consumer: CohortConsumer, directory: Directory) -> None:
         base, next_look = self.base, 0.0
+        shadow: Adoption | None = None
         while not base.stopping.is_set():
             consumer.run_once()
+            if consumer.shadow != shadow:
+                shadow = consumer.shadow
+                Log(self.part).warning("consumer.shadow", on=shadow is not None, why=shadow.why if shadow else "")
             base.health.turned(self.part)
             cause = consumer.paused
             if cause is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+from connector.commands.standing import standing_of, told
 from connector.commands.wiring.base import Base
 from connector.commands.wiring.moodle import open_moodle
 from connector.runtime.kafka.group import CONNECTOR_GROUP
@@ -26,6 +27,7 @@ def open_reconciliation(
         Unavailable, Halted: Moodle or Kafka cannot be used.
     """
     settings, names = base.settings.sinks[sink], base.topics(sink)
+    shadow = told(sink, standing_of(base, sink), settings.mode) is not None
     with ExitStack() as stack:
         moodle = stack.enter_context(
             open_moodle(sink, settings, settings.maps, base.clock, base.telemetry.metrics, functions=READS)
@@ -37,5 +39,5 @@ def open_reconciliation(
         consumer = ConsumerByTopics(base.connection, names, base.codec, f"cohortstream.{sink}", base.clock)
         stack.callback(consumer.close)
         yield Reconciliation(
-            connector, consumer, MoodleByReading(moodle.reader), base.settings.reconcile, base.clock, progress
+            connector, consumer, MoodleByReading(moodle.reader), base.settings.reconcile, base.clock, progress, shadow
         )

@@ -39,6 +39,41 @@ class CliMessage(Entry):
         '"{part}" has not been ready for {seconds} seconds: {reason}',
         "Put that right and run it again. Nothing is lost.",
     )
+    SHADOW_BY_SETTING = (
+        "CS6020",
+        'Nothing is written to the Moodle of {sink}: its settings say mode = "shadow".',
+        'See what would change with "cohortstream plan". To begin, set the mode to "apply" for every consumer and restart them.',
+    )
+    SHADOW_BY_MEMBERS = (
+        "CS6021",
+        "Nothing is written to the Moodle of {sink}: {count} of its cohorts that records name had members before.",
+        'See what would change with "cohortstream plan"; "cohortstream adopt" begins to apply it.',
+    )
+    SHADOW_UNTIL_LOADED = (
+        "CS6022",
+        "Nothing is written to the Moodle of {sink} yet: whether that may be is decided once every source is loaded.",
+        'See "cohortstream status" for the sources. "cohortstream plan" shows what is known so far.',
+    )
+    NOT_IN_SHADOW = (
+        "CS6023",
+        "There is nothing to adopt: {sink} is not in shadow.",
+        'See "cohortstream status". Where no consumer ever ran, start one first.',
+    )
+    OTHER_PLAN = (
+        "CS6024",
+        "Nothing was adopted: {hash} does not stand for what would happen now, which is {now}.",
+        'Look at it again with "cohortstream plan".',
+    )
+    FOREIGN_DIFFERS = (
+        "CS6025",
+        'Nothing was adopted: --foreign {asked}, but the settings of {sink} say foreign = "{set}".',
+        "Answer as the settings say, or change them for every consumer and restart these first.",
+    )
+    ADOPTION_REFUSED = (
+        "CS6026",
+        "The consumer has not adopted it: {reason}.",
+        "Its settings may be others than those of this command; see docs/reference/journal.md.",
+    )
     OTHER_LIST = (
         "CS6008",
         "Nothing was done: no list of held removals is frozen under {hash}.",
