@@ -224,10 +224,14 @@ class Trial:
         """Poll for a while by the connector's own clock, which does not wait. For what must not happen: what must is
         waited for.
         """
+        self.step(seconds)
+        turn(self.connector, until=lambda: self.connector.quiet)
+
+    def step(self, seconds: float = 3.0) -> None:
+        """As ``run``, with a source that may not come to rest."""
         for _ in range(round(seconds / _STEP_S)):
             self.world.clock.skip(_STEP_S)
             self.connector.run_once()
-        turn(self.connector, until=lambda: self.connector.quiet)
 
     def full_read(self) -> None:
         """Poll until each hint has asked for everything once more, and what that brought is published."""
