@@ -176,6 +176,8 @@ class History:
         shape = self.script.shape
         if self._waiters:
             self._settle(shape.slack + shape.tolerance + _FULL + again)
+        if shape.scanned:
+            self._settle(SECOND)  # what was published meanwhile is looked at by one more scan
         self._judge_polling()
         if not self.judge.owed and not self.books.suspects and self.script.spared and not self._hides:
             return
