@@ -179,10 +179,18 @@ class _Student:
         rows = held.rows_of(self._seen.source)
         if (held.writer, held.fingerprint) != (self._seen.source, self._seen.fingerprint):
             return None  # under other patterns the same row names another cohort without having moved
+        if any(self._shared(row, cohort) for row in rows):
+            return None  # a key that several rows have does not tell which of them is still there
         # Every row that supported it must be seen elsewhere: one that is merely missing proves nothing.
         if rows and all(cohort not in self._desired.places.get(row, (cohort,)) for row in rows):
             return Cause.ROW_MOVED
         return None
+
+    def _shared(self, row: str, cohort: str) -> bool:
+        """Whether the key of a row of this cohort is, or was, that of another row as well."""
+        return len(self._desired.places.get(row, ())) > 1 or any(
+            row in held.rows_of(self._seen.source) for other, held in self._held.items() if other != cohort
+        )
 
     def suspects(self, absent: frozenset[str], counts: Counter[str]) -> list[Suspects]:
         """The entries of this student that change."""

@@ -53,7 +53,7 @@ class MembershipSettings(Section):
     index serves. A key that is made of several columns is joined in the query."""
 
     row_key: str | None = None
-    """Pattern of a key that a row keeps for life, usually its primary key. With it a row that now names another cohort
+    """Pattern of a key that a row keeps for life and no other row has, usually its primary key. With it a row that now names another cohort
     proves that its student left the earlier one, and the removal need not wait for `absence_settle`."""
 
     active: tuple[ActiveSettings, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,27 @@ def test_missing_is_suspected_and_nothing_else() -> None:
 
     assert [("B", "cohort", "new_cohort"), ("B", "present", "enrolled")] == told(found)
     assert (Suspects("one", "s", (Suspect("A", NOW, "deleted", None, ("B",)),)),) == found.suspects
+
+
+@pytest.mark.parametrize(
+    ("before", "places"),
+    [
+        ({"A": ("k",), "B": ("k",)}, {"k": ["B"]}),  # one of two rows with the same key is gone
+        ({"A": ("k",)}, {"k": ["B", "C"]}),  # two other rows have it now
+        ({"A": ("k", "l"), "B": ("l",)}, {"k": ["B"], "l": ["B"]}),
+    ],
+)
+def test_a_key_that_several_rows_have_states_nothing(
+    before: Mapping[str, tuple[str, ...]], places: Mapping[str, list[str]]
+) -> None:
+    """Which of its rows is gone cannot be told, so a second look decides, and the limit of suspects holds."""
+    cohorts = sorted({cohort for found in places.values() for cohort in found})
+    now = replace(wanted(*cohorts), places={key: frozenset(found) for key, found in places.items()})
+    state = known({"s": {name: held(name, rows=keys)[name] for name, keys in before.items()}})
+    found = difference(state, {"s": now}, SEEN)
+
+    assert not [change for change in told(found) if change[1] == "absent"]
+    assert {"A"} == {suspect.cohort for entry in found.suspects for suspect in entry.missing}
 
 
 def test_a_stamp_alone_is_no_news_and_is_published_with_other_news() -> None:
