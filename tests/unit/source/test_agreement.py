@@ -61,7 +61,7 @@ ROWS = st.lists(
     st.builds(
         row,
         st.sampled_from([1, 2, 3, 4, '5" [', None]),
-        st.sampled_from(["a", "a ", "b", "ç", None, " "]),
+        st.sampled_from(["a", "a ", "b", "ç", 'a"\\', "a\0b", None, " "]),
         st.sampled_from(["G", "H", "[J", None]),
         st.sampled_from(["E", "E", "E", "D"]),
         st.sampled_from(["T", "T", "U", None]),
