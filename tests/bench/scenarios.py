@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.bench import freshness, idling, large, loading, publishing, replaying, rushing, snapshots
+from tests.bench import (
+    folding,
+    freshness,
+    idling,
+    large,
+    loading,
+    publishing,
+    replaying,
+    restoring,
+    rushing,
+    snapshots,
+)
 from tests.bench.measure import Measure
 from tests.bench.stage import Bench
 
@@ -27,6 +38,8 @@ SCENARIOS = (
     Scenario(replaying.NAMES, replaying.take),
     # From here on without Moodle, and what the ones before have started is stopped.
     Scenario(publishing.NAMES, publishing.take),
+    Scenario(folding.NAMES, folding.take),
+    Scenario(restoring.NAMES, restoring.take),
     Scenario(snapshots.NAMES, snapshots.take),
     Scenario(idling.NAMES, idling.take),
     Scenario(rushing.NAMES, rushing.take),

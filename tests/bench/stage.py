@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -51,7 +52,9 @@ class Options:
     large: int = 1_500_000
     """Rows of the largest table."""
     records: int = 50_000
-    """Memberships to publish."""
+    """Memberships to publish, and to take in."""
+    entries: int = 1_000_000
+    """Memberships of the ledger that a consumer restores."""
     idle: float = 60.0
     """Seconds for which polling is watched while nothing changes."""
 
@@ -133,6 +136,12 @@ class Bench:
             self._reference = MoodleSite(ready["url"], ready["control"], ready["tokens"]["connector"])
             self._reference.prepare(self.world.university.accounts)
         return self._reference
+
+    def start(self, name: str, command: Sequence[str]) -> Child:
+        """A process that comes to an end by itself."""
+        child = self._children.add(name, command, ends=True)
+        child.start()
+        return child
 
     def child(self, name: str) -> Child:
         """The process of this name."""

@@ -54,6 +54,18 @@ def test_the_source_alone_is_measured(tmp_path: Path) -> None:
     assert all(measure.ours > 0 and measure.reference > 0 for measure in results.measures)
 
 
+@pytest.mark.timeout(300)
+def test_the_consumer_alone_is_measured(tmp_path: Path) -> None:
+    """From bytes to the plan, and a restart that lost its disk; whatever was put in came out."""
+    options = Options(tmp_path / "bench", records=300, entries=500)
+
+    results = run(options, ["fold", "plan", "restore", "memory restore"], 1, Narrator(Console(quiet=True)))
+
+    assert {} == results.failures
+    assert ["fold", "plan", "restore", "memory restore"] == [measure.name for measure in results.measures]
+    assert all(measure.ours > 0 and measure.reference > 0 for measure in results.measures)
+
+
 def test_a_goal_that_is_not_met_is_marked() -> None:
     """The line of such a measure ends so that it can be found."""
     assert Measure("load", "s", 50.0, 40.0, 1.25).line == "load | 50 s | 40 s | 1.25 | ≤ 1.25"
