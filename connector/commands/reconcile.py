@@ -11,6 +11,7 @@ from rich.status import Status
 from connector.commands.command import add_command, print_json
 from connector.commands.settings import Settings
 from connector.commands.sinks import add_sink
+from connector.commands.standing import standing_of, told
 from connector.commands.wiring.base import base_for_command
 from connector.commands.wiring.reconciler import open_reconciliation
 from connector.runtime.lifecycle import ExitCode
@@ -55,9 +56,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
         def show(progress: Progress) -> None:
             _show(console, status, progress)
 
-        with open_reconciliation(base, settings.sink(arguments.sink)[0], show) as reconciliation:
+        sink, section = settings.sink(arguments.sink)
+        shadow = told(sink, standing_of(base, sink), section.mode) is not None
+        with open_reconciliation(base, sink, show, shadow=shadow) as reconciliation:
             report = reconciliation.run(scope, dry_run=arguments.dry_run)
-            shadow = reconciliation.shadow
     if arguments.json:
         print_json(report.plain | {"shadow": shadow})
     else:

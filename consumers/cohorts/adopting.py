@@ -10,10 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from connector.runtime.messages import Message
 from consumers.cohorts.adoption import ADOPTION_KEY, Decision, Evidence, Refused, Standing, Why, decide
 from consumers.cohorts.calls import Reader, Writer
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.ledger import Outgoing
+from consumers.cohorts.messages import in_shadow
 from consumers.moodle.batches import Row
 from consumers.moodle.errors import MoodleError
 from consumers.moodle.values import Cohort
@@ -79,6 +81,13 @@ class Adopting:
     def shadow(self) -> Adoption | None:
         """What keeps Moodle from being written to, as the topics have it."""
         return self._standing.adoption
+
+    @property
+    def alert(self) -> Message | None:
+        """What a person has to do before Moodle is written to."""
+        if self.shadow is None or self.shadow.why != Why.COHORTS_NAMED or self._desk.settings.mode == "shadow":
+            return None
+        return in_shadow(self.shadow.cohorts)
 
     @property
     def pending(self) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from consumers.cohorts import transitions
 from consumers.cohorts.plan import Accounts
 from consumers.cohorts.reasons import Reason
+from consumers.cohorts.strangers import is_stranger, let_stay
 from schemas.records import EntryStatus, LedgerEntry, Presence
 
 
@@ -19,6 +20,8 @@ class Rules:
     now: datetime
     removal_settle: timedelta
     moodle_settle: timedelta
+    strangers_stay: bool = True
+    """Whether members whom no record names are left alone."""
 
 
 def compare(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, rules: Rules) -> LedgerEntry:
@@ -34,6 +37,11 @@ def compare(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, r
     any, in quarantine                unchanged before its time; then as Moodle shows
     ========== ========= ============ ==========================================
     """
+    told = _compare(entry, members, accounts, rules)
+    return let_stay(told, rules.now) if is_stranger(told) and rules.strangers_stay else told
+
+
+def _compare(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, rules: Rules) -> LedgerEntry:
     over = rules.now - entry.since >= rules.moodle_settle
     if entry.status is EntryStatus.QUARANTINED and not over:
         return entry

@@ -39,7 +39,8 @@ class Creations:
         self._next_try: dict[str, datetime] = {}
         self._missing: dict[str, None] = {}
         self.returned: set[str] = set()
-        """Cohorts that were gone from Moodle and are there again: what was settled in them has to be looked at."""
+        """Cohorts that were gone from Moodle and are there again, or that others have filled: what is in them has to be
+        looked at."""
 
     def note(self, entry: CohortEntry) -> None:
         """An entry was written: it has to be worked off, or no longer."""
@@ -192,6 +193,8 @@ class Creations:
             self._members_unknown(entry.cohort, now)
             if moodle_id is not None:
                 self.returned.add(entry.cohort)
+        if how == "found" and self._desk.settings.foreign == "remove":
+            self.returned.add(entry.cohort)  # whoever is in it was put there by somebody else
         self._note(settled, "created" if how == "created" else "outcome", now, answer=how)
 
     def _members_unknown(self, cohort: str, now: datetime) -> None:

@@ -15,12 +15,13 @@ from connector.runtime.kafka.reading import Message
 from consumers.cohorts import messages, transitions
 from consumers.cohorts.additions import Additions
 from consumers.cohorts.adopting import HOME, Adopting
-from consumers.cohorts.adoption import Standing, Why
+from consumers.cohorts.adoption import Standing
 from consumers.cohorts.alerts import Alerts
 from consumers.cohorts.anew import Anew
 from consumers.cohorts.creations import Creations
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.following import Following
+from consumers.cohorts.foreign import let_strangers_stay
 from consumers.cohorts.intake import Intake
 from consumers.cohorts.letters import Letters
 from consumers.cohorts.putting_back import Again, PuttingBack
@@ -30,6 +31,7 @@ from consumers.cohorts.refill import Refill
 from consumers.cohorts.removals import Removals
 from consumers.cohorts.site_watch import SiteWatch
 from consumers.cohorts.students import Students
+from consumers.cohorts.undecided import Undecided
 from consumers.cohorts.unread import Unread
 from schemas.records import Alert, CohortEntry, EntryStatus, LedgerEntry
 
@@ -107,8 +109,7 @@ class Consumer:
         self._refill = Refill(desk.ledger, desk.backlog, desk.settings.backlog)
         self._working = False
         """Whether calls that write are offered; then what waits stands in the backlog."""
-        self._put_by: list[Message] = []
-        """Commands that came before it was decided whether the sink is in shadow."""
+        self._undecided = Undecided()
         self._additions_in_a_row = 0
         self._committed_at = 0.0
         self._holding = False
@@ -133,8 +134,7 @@ class Consumer:
         self._desk.rushing = len(arrivals.messages) * 4 >= self._desk.settings.poll_records
         if left := self._intake.take(arrivals.messages, now):
             inbox.rewind(left)
-        self._following.follow([*self._put_by, *arrivals.commands], now)
-        self._put_by.clear()
+        self._following.follow([*self._undecided.commands(), *arrivals.commands], now)
         self._putting_back.heard(arrivals.again, now)
         for place in self._putting_back.wanted():
             inbox.read_again(*place)
@@ -188,6 +188,7 @@ class Consumer:
         if blocked_until is not None:
             self._removals.blocked_until[partition] = blocked_until
         self._adopting.take_over(partition)
+        let_strangers_stay(self._desk, partition, self._now())
         self._site.taken(partition)
         if self._working:
             self._refill.begin(partition)
@@ -202,7 +203,7 @@ class Consumer:
         self._adopting.forget(partitions)
         self._site.forget(partitions)
         self._anew.forget(partitions)
-        self._put_by = [message for message in self._put_by if message.partition not in partitions]
+        self._undecided.forget(partitions)
         self._refill.forget(partitions)
         self._removals.forget(partitions)
         self._rechecks.forget(lost)
@@ -238,14 +239,10 @@ class Consumer:
         return _BUSY
 
     def _wait_for_a_decision(self, inbox: Inbox, arrivals: Arrivals) -> None:
-        """Take nothing in: what was brought is left on the topic, and commands are kept for later."""
-        self._put_by += arrivals.commands
-        starts: dict[int, int] = {}
-        for message in arrivals.messages:
-            if message.partition in self._desk.ledger.owned:
-                starts.setdefault(message.partition, message.offset)
-        if starts:
-            inbox.rewind(starts)
+        """Take nothing in."""
+        owned = self._desk.ledger.owned
+        if back := self._undecided.put_off(arrivals.messages, arrivals.commands, owned):
+            inbox.rewind(back)
         if not self._holding:
             self._holding = True
             inbox.hold(on=True)
@@ -283,9 +280,7 @@ class Consumer:
             flood = messages.dead_letters_overflow(settings.dead_letter_limit, window)
         self._alerts.tell("deadletters", flood, now)
         if HOME in desk.ledger.owned:
-            shadow = self._adopting.shadow
-            named = shadow is not None and shadow.why == Why.COHORTS_NAMED and desk.settings.mode == "apply"
-            self._alerts.tell("shadow", messages.in_shadow(shadow.cohorts) if shadow and named else None, now)
+            self._alerts.tell("shadow", self._adopting.alert, now)
         self._alerts.look(now, self._students.fault)
 
     def _offer(self, now: datetime) -> None:

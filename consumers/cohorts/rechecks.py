@@ -18,6 +18,7 @@ from consumers.cohorts import transitions
 from consumers.cohorts.calls import Reader, Shown, read_members
 from consumers.cohorts.comparing import Rules, compare
 from consumers.cohorts.desk import Desk, Prepared
+from consumers.cohorts.foreign import look_for_strangers
 from consumers.cohorts.positions import Hold, Reading
 from consumers.cohorts.reasons import Reason
 from schemas.records import EntryStatus, LedgerEntry
@@ -123,13 +124,18 @@ class Rechecks:
             return
         self._desk.gone |= shown.gone
         agreed = repaired = 0
+        unsure: dict[str, _Request] = {}
         for cohort, members in shown.members.items():
             for entry in self._entries(cohort, asked[cohort].students):
                 changed = self._compare(entry, members)
                 repaired += changed
                 agreed += not changed
-        for request in asked.values():
-            request.release()
+            if asked[cohort].students is None and not look_for_strangers(self._desk, cohort, members):
+                unsure[cohort] = asked[cohort]
+        for cohort, request in asked.items():
+            if cohort not in unsure:
+                request.release()
+        self._again(unsure)
         self._desk.witness.rechecked(agreed, repaired)
 
     def _entries(self, cohort: str, students: set[str] | None) -> Sequence[LedgerEntry]:
@@ -143,7 +149,8 @@ class Rechecks:
         if entry.status is EntryStatus.PARKED and entry.reason == Reason.ROW_REFUSED:
             entry = transitions.unpark(entry, now, settings.removal_settle)
             desk.ledger.put(entry)
-        told = compare(entry, members, desk.roll, Rules(now, settings.removal_settle, settings.moodle_settle))
+        stay = settings.foreign == "keep"
+        told = compare(entry, members, desk.roll, Rules(now, settings.removal_settle, settings.moodle_settle, stay))
         if told == entry:
             return False
         desk.ledger.put(told)

@@ -60,8 +60,10 @@ class SinkSettings(Section):
     allowances: tuple[AllowanceSettings, ...] = ()
     """Times in which more may leave."""
 
-    foreign: Literal["keep"] = "keep"
-    """What happens to members whom no record ever named: they stay."""
+    foreign: Literal["keep", "remove"] = "keep"
+    """What becomes of members whom no record names. ``keep``: they stay. ``remove``: where a cohort is compared as a whole
+    (when it is taken over, at a reconciliation) they go as any removal does, settling time and breaker included; not while
+    one of its students has no single account, and not from cohorts that the source no longer has."""
 
     calls_at_once: Annotated[int, Field(ge=1, le=16)] = 2
     """Calls to Moodle at the same time, never two about one cohort. More than Moodle's processors mostly adds waiting."""

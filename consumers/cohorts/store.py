@@ -126,6 +126,10 @@ class Store:
         # Written out, since a partial index serves no bound value.
         return self._select(f"status = '{status.value}'", ())
 
+    def of_cause(self, status: EntryStatus, cause: str) -> Iterator[LedgerEntry]:
+        """Entries of a status that stand there for this cause."""
+        return self._select(f"status = '{status.value}' AND cause = ?", (cause,))
+
     def pending(self, after: tuple[str, str], limit: int) -> list[LedgerEntry]:
         """Entries that wait to be added, by cohort and student, behind the given one."""
         where = "status = 'pending' AND reason = '' AND (cohort, student) > (?, ?) ORDER BY cohort, student LIMIT ?"

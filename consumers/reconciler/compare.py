@@ -40,6 +40,10 @@ REPAIRED = frozenset({Drift.MISSING, Drift.EXTRA})
 """Kinds for which the consumer is asked to recheck; the others need a person."""
 
 
+FOREIGN = "foreign"
+"""The cause of entries about members whom no record names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One difference. ``student`` is None for a cohort's own; ``user_id`` None where no account is concerned."""
@@ -72,6 +76,8 @@ class Comparison:
     agreed: int = 0
     cohorts: int = 0
     vanished: int = 0
+    foreign_go: bool = False
+    """Whether members whom no record names are to be removed; then a recheck of their cohort repairs them too."""
 
     def add(self, other: Comparison) -> None:
         """Take in another partition's findings."""
@@ -87,7 +93,8 @@ class Comparison:
 
     @property
     def repairable(self) -> list[Difference]:
-        return [difference for difference in self.differences if difference.kind in REPAIRED]
+        kinds = REPAIRED | {Drift.FOREIGN} if self.foreign_go else REPAIRED
+        return [difference for difference in self.differences if difference.kind in kinds]
 
 
 def compare(cohorts: Iterable[CohortEntry], entries: Iterable[LedgerEntry], moodle: MoodleView) -> Comparison:
@@ -129,7 +136,7 @@ def _compare_cohort(cohort: CohortEntry, entries: list[LedgerEntry], moodle: Moo
 def _compare_members(cohort: str, entries: list[LedgerEntry], members: frozenset[int], found: Comparison) -> None:
     # A user stays while any student key that resolves to them is wanted; one that waits may be on either side.
     wanted = {entry.user_id for entry in entries if entry.desired is Presence.PRESENT}
-    named = {entry.user_id for entry in entries}
+    named = {entry.user_id for entry in entries if entry.desired is not Presence.UNKNOWN}
     for entry in sorted(entries, key=lambda entry: entry.student):
         if entry.status is not EntryStatus.SETTLED:
             found.waiting[entry.status.value] += 1
@@ -141,7 +148,7 @@ def _compare_members(cohort: str, entries: list[LedgerEntry], members: frozenset
             found.differences.append(Difference(Drift.MISSING, cohort, entry.student, entry.user_id))
         elif (
             entry.desired is Presence.ABSENT
-            and entry.owned
+            and (entry.owned or entry.cause == FOREIGN)
             and entry.user_id in members
             and entry.user_id not in wanted
         ):

@@ -109,6 +109,8 @@ class Reconciliation:
     report_progress: Callable[[Progress], None] = lambda _: None
     shadow: bool = False
     """Whether the sink is in shadow; then it only reports, since nothing could be repaired."""
+    foreign_go: bool = False
+    """Whether the consumer removes members whom no record names."""
 
     def run(
         self,
@@ -185,7 +187,7 @@ class Reconciliation:
 
     def _compare(self, scope: Scope, only: Callable[[Difference], bool]) -> Comparison:
         self.moodle.begin()
-        found = Comparison()
+        found = Comparison(foreign_go=self.foreign_go)
         for number, part in enumerate(self.consumer.ledger()):
             cohorts = [entry for entry in part.cohorts if scope.covers(entry.cohort, None)]
             entries = [entry for entry in part.entries if scope.covers(entry.cohort, None)]

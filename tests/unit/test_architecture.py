@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PRODUCT = ("connector", "consumers", "schemas")
 LIMIT = 350
 # A list of records, field by field the same as the Avro schemas; one looks things up in it, nobody reads it through.
-LONGER = {"schemas/records.py": 400}
+LONGER = {"schemas/records.py": 450}
 
 VIOLATIONS = {
     "connector/runtime/clock.py": "import connector.source.settings, oracledb, httpx, confluent_kafka, fastavro\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from connector.commands.standing import standing_of, told
 from connector.commands.wiring.base import Base
 from connector.commands.wiring.moodle import open_moodle
 from connector.runtime.kafka.group import CONNECTOR_GROUP
@@ -19,15 +18,15 @@ from consumers.reconciler.run import Reconciliation
 
 @contextmanager
 def open_reconciliation(
-    base: Base, sink: str, progress: Callable[[Progress], None] = lambda _: None
+    base: Base, sink: str, progress: Callable[[Progress], None] = lambda _: None, *, shadow: bool = False
 ) -> Iterator[Reconciliation]:
-    """One for this sink, within the block. Only the reading half of Moodle's client is handed to it.
+    """One for this sink, within the block. Only the reading half of Moodle's client is handed to it. A sink in shadow is
+    only reported on.
 
     Raises:
         Unavailable, Halted: Moodle or Kafka cannot be used.
     """
     settings, names = base.settings.sinks[sink], base.topics(sink)
-    shadow = told(sink, standing_of(base, sink), settings.mode) is not None
     with ExitStack() as stack:
         moodle = stack.enter_context(
             open_moodle(sink, settings, settings.maps, base.clock, base.telemetry.metrics, functions=READS)
@@ -39,5 +38,12 @@ def open_reconciliation(
         consumer = ConsumerByTopics(base.connection, names, base.codec, f"cohortstream.{sink}", base.clock)
         stack.callback(consumer.close)
         yield Reconciliation(
-            connector, consumer, MoodleByReading(moodle.reader), base.settings.reconcile, base.clock, progress, shadow
+            connector,
+            consumer,
+            MoodleByReading(moodle.reader),
+            base.settings.reconcile,
+            base.clock,
+            progress,
+            shadow,
+            foreign_go=settings.foreign == "remove",
         )
