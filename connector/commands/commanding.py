@@ -24,6 +24,7 @@ class Order:
     cohort: str
     student: str | None = None
     revision: int | None = None
+    offset: int | None = None
 
 
 def send_commands(base: Base, sink: str, kind: str, orders: Iterable[Order], mark: str | None = None) -> int:
@@ -45,6 +46,7 @@ def send_commands(base: Base, sink: str, kind: str, orders: Iterable[Order], mar
             student=order.student,
             revision=order.revision,
             hash=mark,
+            offset=order.offset,
         )
         partition = partition_of(order.cohort, base.settings.kafka.partitions)
         sender.put(topic, encode_key(order.cohort), command, partition)

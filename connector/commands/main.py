@@ -27,6 +27,8 @@ COMMANDS = (
     "snapshot",
     "status",
     "explain",
+    "parked",
+    "deadletters",
     "plan",
     "adopt",
     "held",

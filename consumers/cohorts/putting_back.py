@@ -67,7 +67,7 @@ class PuttingBack:
                 ("compacted", None) if again.message is None else self._intake.take_again(again.message, now)
             )
             for command, hold in waiting:
-                self._note(command, answer, reason, now)
+                self._note(command, "put_back", answer, reason, now)
                 self._rechecks.ask(command.cohort, command.student, now, hold)
 
     def forget(self, partitions: AbstractSet[int]) -> None:
@@ -75,11 +75,11 @@ class PuttingBack:
         self._awaited = {place: asked for place, asked in self._awaited.items() if place[0] not in partitions}
         self._unasked = [place for place in self._unasked if place[0] not in partitions]
 
-    def _note(self, command: Command, answer: str, reason: str | None, now: datetime) -> None:
+    def _note(self, command: Command, kind: str, answer: str, reason: str | None, now: datetime) -> None:
         self._desk.ledger.note(
             JournalEntry(
                 at=now,
-                kind="put_back",
+                kind=kind,
                 run=self._desk.run,
                 cohort=command.cohort,
                 student=command.student,

@@ -84,3 +84,13 @@ class CliMessage(Entry):
         "Nothing was done: the list {hash} was frozen until {until}.",
         'Look again with "cohortstream held": what it shows then is frozen for another 24 hours.',
     )
+    NOTHING_NAMED = (
+        "CS6030",
+        "Nothing was put back: it is not clear which dead letters are meant.",
+        "Name their places as they are listed, or say --all; not both.",
+    )
+    NO_SUCH_LETTER = (
+        "CS6031",
+        "There is no dead letter of {place}.",
+        'See their places with "cohortstream deadletters": TOPIC/PARTITION/OFFSET, or PARTITION/OFFSET of the memberships.',
+    )

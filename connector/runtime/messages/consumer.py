@@ -42,7 +42,7 @@ class ConsumerMessage(Entry):
     PARKED = (
         "CS5007",
         "{count} memberships wait because of {reason}.",
-        'See "cohortstream status". They are applied by themselves when the cause is gone.',
+        'See "cohortstream parked". They are applied by themselves when the cause is gone.',
     )
     COHORT_GONE = (
         "CS5008",
