@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -59,7 +60,7 @@ def command(world: World, **more: Any) -> None:
     """Write a command as the reconciler or an operator does."""
     now = datetime.now(UTC)
     plain: dict[str, Any] = {
-        "id": "c1",
+        "id": uuid4().hex,
         "kind": "recheck",
         "author": "ana",
         "issued_at": now,
