@@ -11,7 +11,7 @@ from connector.commands.command import add_command, print_json
 from connector.commands.settings import Settings
 from connector.commands.standing import standing_of, told
 from connector.commands.wiring.base import Base, base_for_command
-from connector.commands.wiring.checks import check_moodle, check_secrets
+from connector.commands.wiring.checks import check_allowances, check_moodle, check_secrets
 from connector.runtime.checks import Check, Outcome
 from connector.runtime.kafka.checking import access_rules, check_kafka, check_registry
 from connector.runtime.kafka.group import CONNECTOR_GROUP
@@ -89,6 +89,7 @@ def _checks(base: Base, only: str | None) -> Iterator[Check]:
             yield check_registry(base.codec, base.topics().schemas)
     if only in (None, "moodle"):
         for name, sink in settings.sinks.items():
+            yield from check_allowances(name, sink, base.clock.now())
             broken = [*check_secrets(f"moodle {name}", sink, "sinks", name)]
             yield from broken or check_moodle(base, name, sink)
 

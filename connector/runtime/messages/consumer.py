@@ -83,3 +83,8 @@ class ConsumerMessage(Entry):
         'See them with "cohortstream held". "cohortstream approve" lets that list pass, "cohortstream discard" keeps the '
         "members. Additions go on.",
     )
+    ALLOWANCE_ENDED = (
+        "CS5032",
+        'The allowance "{name}" ended on {ends}, so it lets nothing more pass.',
+        "Remove it from the settings, or give it a later end if groups still change.",
+    )
