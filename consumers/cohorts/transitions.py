@@ -45,6 +45,10 @@ def take_in(entry: LedgerEntry | None, record: MembershipChanged, now: datetime,
         cause=record.cause,
         reason="" if entry.reason == Reason.DISCARDED else entry.reason,  # it was about an earlier word
     )
+    if record.state is Presence.ABSENT and entry.applied is Presence.ABSENT:
+        # Between the two the source wanted it. That addition may have been sent, by a process that ended before it could
+        # write so down, and additions have no intents. So Moodle is looked at before this counts as done.
+        told = replace(told, applied=Presence.UNKNOWN)
     if entry.desired is record.state and entry.status in (EntryStatus.PARKED, EntryStatus.HELD, EntryStatus.DUE):
         return told  # the same word again: neither the wait nor the reason begins anew
     return place(told, now, settle)
