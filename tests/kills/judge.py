@@ -7,7 +7,7 @@ published before, in the order of the words; so what Moodle did with each member
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum
@@ -207,8 +207,13 @@ class _Judge:
         """
         if entry.status is EntryStatus.HELD and entry.reason == Reason.REMOVAL_LIMIT:
             return entry.cohort in self.seen.guarded
-        apart = any(user not in self.seen.members.get(sibling, ()) for sibling in entry.siblings)
-        return entry.status in (EntryStatus.HELD, EntryStatus.DUE) and apart
+
+        def left_for(cohort: str) -> Sequence[str]:
+            found = self.seen.ledger.get((cohort, entry.student))
+            return () if found is None or found.desired is not Presence.ABSENT else found.siblings
+
+        waiting = entry.status in (EntryStatus.HELD, EntryStatus.DUE)
+        return waiting and not all(user in self.seen.members.get(on, ()) for on in way(entry.cohort, left_for))
 
     def _strangers(self) -> Iterator[Finding]:
         """Members whom nobody named: those of before stay, and there are no others."""
@@ -220,6 +225,18 @@ class _Judge:
         for cohort, user in self.seen.foreign:
             if user not in self.seen.members.get(cohort, ()):
                 yield Finding(Kind.WRONG_REMOVAL, f"user {user}, whom no record names, is gone from {cohort}")
+
+
+def way(cohort: str, left_for: Callable[[str], Sequence[str]]) -> Iterator[str]:
+    """The cohorts that a student was to enter on leaving this one, and on leaving those again, and so on."""
+    seen = {cohort}
+    ahead = list(left_for(cohort))
+    while ahead:
+        on = ahead.pop()
+        if on not in seen:
+            seen.add(on)
+            yield on
+            ahead += left_for(on)
 
 
 def named(entry: LedgerEntry, user: int | None, vanished: bool) -> bool:  # noqa: FBT001 - a fact of the membership

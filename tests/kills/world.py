@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from schemas.keys import partition_of
 from schemas.records import DeadLetter, EntryStatus, JournalEntry, LedgerEntry, MembershipChanged, Presence
 from tests.integration.cohort_world import World
-from tests.kills.judge import Event, Published, Seen
+from tests.kills.judge import Event, Published, Seen, way
 from tests.kills.places import Fate
 from tests.kills.script import WIDE, Script, Told
 from tests.standins.moodle.events import MEMBER_ADDED, MEMBER_REMOVED
@@ -121,9 +122,13 @@ class Scene:
             there, wanted = user in members[cohort], word.state is Presence.PRESENT
             if there is wanted or (there and cohort in self.script.tight):
                 continue
-            if wanted or all(user in members.get(sibling, ()) for sibling in word.siblings):
+            if wanted or all(user in members[on] for on in way(cohort, partial(self._left_for, student))):
                 return False
         return True
+
+    def _left_for(self, student: str, cohort: str) -> Sequence[str]:
+        word = self.script.wanted.get((cohort, student))
+        return word.siblings if word is not None and word.state is Presence.ABSENT else ()
 
     def at_rest(self) -> bool:
         """Whether the ledger has nothing left to do, but removals that wait for a cohort to be entered."""
