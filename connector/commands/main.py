@@ -35,6 +35,8 @@ COMMANDS = (
     "approve",
     "discard",
     "recreate",
+    "accept-site",
+    "rebuild",
     "accept",
     "release",
     "retire",
@@ -83,7 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="show the version and exit")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        import_module(f"connector.commands.{name}").register(subparsers)
+        import_module(f"connector.commands.{name.replace('-', '_')}").register(subparsers)
     return parser
 
 

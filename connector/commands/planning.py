@@ -36,8 +36,9 @@ class Outlook:
         return mark_of(self.prospects)
 
 
-def survey(base: Base, sink: str) -> Outlook:
-    """Read everything that it takes. Nothing is written, and no consumer need be running.
+def survey(base: Base, sink: str, *, trusted: bool = True) -> Outlook:
+    """Read everything that it takes. Nothing is written, and no consumer need be running. ``trusted``: whether the ledger
+    counts; otherwise it is what would be done if it were made anew.
 
     Raises:
         KafkaFault: the topics cannot be read.
@@ -50,7 +51,7 @@ def survey(base: Base, sink: str) -> Outlook:
         prospects = [
             prospect
             for partition in range(base.settings.kafka.partitions)  # one at a time, so that memory stays bounded
-            for prospect in site.prospects(_read(base, sink, partition))
+            for prospect in site.prospects(_read(base, sink, partition, trusted=trusted))
         ]
     return Outlook(standing, tuple(sorted(prospects, key=lambda one: one.cohort)))
 
@@ -64,12 +65,12 @@ class _Partition:
         return [self.places.get(cohort, Place(cohort)) for cohort in {*self.places, *self.words}]
 
 
-def _read(base: Base, sink: str, partition: int) -> _Partition:
+def _read(base: Base, sink: str, partition: int, *, trusted: bool) -> _Partition:
     """The later word of ledger and topic about every key of a partition."""
     names, there = base.topics(sink), topics.partition_counts(base.connection)
     ledger, records = (
-        latest(base, topic, [partition], lambda key: len(key) == 2) if topic in there else dict[Key, Record]()
-        for topic in (names.ledger, names.memberships)
+        latest(base, topic, [partition], lambda key: len(key) == 2) if counts and topic in there else dict[Key, Record]()
+        for topic, counts in ((names.ledger, trusted), (names.memberships, True))
     )
     found = _Partition()
     for key in {**ledger, **records}:

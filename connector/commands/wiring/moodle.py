@@ -91,6 +91,13 @@ def open_moodle(
         client.close()
 
 
+@contextmanager
+def open_reader(settings: SinkSettings, clock: Clock) -> Iterator[MoodleReader]:
+    """The reading half alone, without a preflight: for a look that must also work where much is out of order."""
+    with closing(MoodleClient(settings.moodle, clock)) as client:
+        yield MoodleReader(client, home=home_of(settings.moodle))
+
+
 def _call(task: Callable[[], list[User]]) -> list[User]:
     return task()
 

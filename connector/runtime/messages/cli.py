@@ -74,6 +74,16 @@ class CliMessage(Entry):
         "The consumer has not adopted it: {reason}.",
         "Its settings may be others than those of this command; see docs/reference/journal.md.",
     )
+    OTHER_SITE = (
+        "CS6030",
+        "Nothing was done: the Moodle is not what was seen under {hash}.",
+        'Look at it again with "cohortstream accept-site".',
+    )
+    OTHER_TOPIC = (
+        "CS6031",
+        "Nothing was done: the topic of memberships is not the one that was seen under {hash}.",
+        'Look at it again with "cohortstream rebuild".',
+    )
     OTHER_LIST = (
         "CS6008",
         "Nothing was done: no list of held removals is frozen under {hash}.",
