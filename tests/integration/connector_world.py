@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import oracledb
+from confluent_kafka import TopicPartition
 
 from connector.runtime.clock import SystemClock
 from connector.runtime.kafka import topics
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.producer import TransactionalProducer
-from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up
+from connector.runtime.kafka.reading import BEGINNING, Message, Tail
 from connector.runtime.kafka.topics import Topics
 from connector.runtime.telemetry import MemoryMetrics, MemoryTracer, Pseudonym
 from connector.source.oracle.reader import OracleSource
@@ -110,6 +111,7 @@ class World:
         self._operator: TransactionalProducer | None = None
         self._read: dict[str, tuple[Tail, list[Message]]] = {}
         """What was read of each topic; the next look reads on from there."""
+        self._asking: Any = None
 
     @contextmanager
     def connector(self, name: str = "state", **sources: SourceSettings) -> Iterator[Connector]:
@@ -138,14 +140,25 @@ class World:
         if topic not in self._read:
             self._read[topic] = Tail(self.connection, topic, dict.fromkeys(range(partitions), BEGINNING)), []
         tail, found = self._read[topic]
-        for batch in catch_up(tail, CLOCK):
-            found += batch
+        ends, deadline = self._ends(topic, partitions), time.monotonic() + 60
+        while any(tail.positions[partition] < end for partition, end in ends.items()):
+            assert time.monotonic() < deadline, f"the end of {topic} does not come"
+            found += tail.poll(timeout=0.1)
         return list(found)
+
+    def _ends(self, topic: str, partitions: int) -> dict[int, int]:
+        """As ``Tail.ends``, by one client for all topics: a new one has to find its way to the broker first."""
+        if self._asking is None:
+            self._asking = self.connection.consumer(group_id="asking", isolation_level="read_uncommitted")
+        places = (TopicPartition(topic, partition) for partition in range(partitions))
+        return {place.partition: self._asking.get_watermark_offsets(place, 30.0)[1] for place in places}
 
     def close(self) -> None:
         """Leave the broker."""
         for tail, _ in self._read.values():
             tail.close()
+        if self._asking is not None:
+            self._asking.close()
         if self._operator is not None:
             self._operator.close()
 
