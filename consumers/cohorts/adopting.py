@@ -125,6 +125,8 @@ class Adopting:
         desk = self._desk
         if self._standing.applying or not desk.ledger.owned or desk.clock.monotonic() < self._next_look:
             return
+        if desk.settings.mode == "shadow" and self.decided:
+            return  # whatever the topics say: as long as these settings stand
         seen = self._signs.standing(begun=self._begun_here())
         if seen is None:
             return

@@ -42,13 +42,16 @@ class KafkaSigns:
         self._parts = (self._first, self._others, self._journal, self._checkpoints, self._memberships)
         self._adoption: Adoption | None = None
         self._begun = self._begun_before = False
-        self._looked_everywhere = False
+        self._looked_everywhere = self._known = False
         self._loaded: dict[str, Checkpoint] = {}
         self._names: set[str] = set()
         self._all_loaded = False
 
     def standing(self, *, begun: bool) -> Standing | None:
         """What the ledger says of the sink. ``begun``: it is known already that something was committed."""
+        if self._known and self._adoption is not None:
+            self._first.glance()  # all that can come is the end of the shadow, which is never taken back
+            return Standing(self._adoption, self._begun)
         if begun or self._begun:
             # The first commit of a sink brings its adoption or ends the need of one; so whoever has seen anything
             # committed finds the adoption, if there is one, by reading partition 0 once more.
@@ -63,10 +66,12 @@ class KafkaSigns:
             self._first.again()
         if not self._first.reached() or self._begun is not self._begun_before:
             return None
+        self._known = True
         return Standing(self._adoption, self._begun)
 
     def again(self) -> None:
         """The next answers must be as of now, not as of an earlier look."""
+        self._known = False
         self._first.again()
         self._looked_everywhere = False
 
@@ -157,6 +162,12 @@ class _Reading:
             return False
         self._ends = None
         return True
+
+    def glance(self) -> None:
+        """Take what has come."""
+        while self._tail is not None and (found := self._tail.poll()):
+            for raw in found:
+                self._take(raw)
 
     def close(self) -> None:
         if self._tail is not None:

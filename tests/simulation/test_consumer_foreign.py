@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from schemas.records import EntryStatus, JournalEntry, Presence
-from tests.simulation.cohorts import COHORTS, FOREIGN, SETTINGS, STUDENTS, Day
+from datetime import timedelta
+
+from schemas.keys import encode_key, partition_of
+from schemas.records import Command, EntryStatus, JournalEntry, Presence
+from tests.simulation.cohorts import COHORTS, FOREIGN, PARTITIONS, SETTINGS, STUDENTS, Day
+from tests.simulation.fake_kafka import CODEC, COMMANDS
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.test_consumer_adoption import adopt, stop, why
 from tests.simulation.turns import turn_for, turn_until
@@ -56,6 +60,25 @@ def test_they_stay_while_a_student_has_no_account() -> None:
 
     assert {(note.answer, note.details["members"]) for note in told} == {("kept", "2")}
     assert FOREIGN in day.moodle.of(COHORT)
+
+
+def test_the_mode_shadow_looks_for_nobody() -> None:
+    """A cohort that is compared as a whole is read once, not again and again."""
+    day = taken_over(4, STUDENTS[1])
+    turn_until(day, lambda: day.moodle.of(COHORT) == {101})
+    stop(day)
+    day.settings = REMOVE.model_copy(update={"mode": "shadow"})
+    number = day.moodle.number(COHORT)
+    assert number is not None
+    day.moodle.members[number].add(FOREIGN + 2)
+    day._say(COHORT, STUDENTS[2], Presence.PRESENT)
+    now, reads = day.timeline.now(), day.moodle.member_reads
+    command = Command("look", "recheck", COHORT, "ana", now, now + timedelta(hours=1))
+    day.broker.append(COMMANDS, partition_of(COHORT, PARTITIONS), encode_key(COHORT), CODEC.encode(COMMANDS, command))
+    turn_for(day, 60)
+
+    assert day.moodle.of(COHORT) == {101, FOREIGN + 2}
+    assert day.moodle.member_reads - reads <= 1
 
 
 def test_who_is_to_go_stays_when_the_policy_is_taken_back() -> None:

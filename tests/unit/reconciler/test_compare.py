@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumers.reconciler.compare import Difference, Drift, MoodleView, compare
+from consumers.cohorts.strangers import CAUSE
+from consumers.reconciler.compare import Comparison, Difference, Drift, MoodleView, compare
 from schemas.records import CohortEntry, CohortState, EntryStatus, LedgerEntry, Presence
 
 WHEN = datetime(2026, 11, 23, tzinfo=UTC)
@@ -52,6 +53,37 @@ def moodle(*members: int, name: str = "Informatics", ids: tuple[int, ...] = (7,)
 def test_drift_is_named_by_kind(entries: list[LedgerEntry], view: MoodleView, expected: list[Difference]) -> None:
     """Each kind from the one fact that makes it."""
     assert expected == compare([COHORT], entries, view).differences
+
+
+STRANGER = replace(GONE, student="user:99", user_id=99, owned=False, cause=CAUSE)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        # on its way out
+        (replace(STRANGER, status=EntryStatus.DUE), []),
+        # removed once, and put there again by somebody
+        (STRANGER, [Difference(Drift.EXTRA, "INFO", "user:99", 99)]),
+        # let stay by a policy of later: reported as any other
+        (replace(STRANGER, desired=Presence.UNKNOWN), [Difference(Drift.FOREIGN, "INFO", None, 99)]),
+    ],
+)
+def test_a_foreign_member_with_an_entry_is_what_the_entry_says(
+    entry: LedgerEntry, expected: list[Difference]
+) -> None:
+    """The consumer gives them one where the policy is that they go."""
+    assert expected == compare([COHORT], [HERE, entry], moodle(11, 99)).differences
+
+
+def test_foreign_members_are_repaired_where_they_are_to_go() -> None:
+    """Otherwise they are for a person."""
+    found = compare([COHORT], [HERE], moodle(99))
+    goes = Comparison(foreign_go=True)
+    goes.add(found)
+
+    assert [one.kind for one in found.repairable] == [Drift.MISSING]
+    assert [one.kind for one in goes.repairable] == [Drift.MISSING, Drift.FOREIGN]
 
 
 @pytest.mark.parametrize("status", [s for s in EntryStatus if s is not EntryStatus.SETTLED])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -123,6 +123,24 @@ def test_a_dry_run_asks_nobody() -> None:
     assert not consumer.rechecked
     assert {"missing": 1, "extra": 1} == dict(report.before.by_kind)
     assert "Would ask  for 2 rechecks" in report.lines()
+
+
+def test_a_sink_in_shadow_is_only_reported_on() -> None:
+    """Nobody is asked, since nothing could be repaired."""
+    connector, consumer = Connector(), Consumer({12, 99})
+    report = replace(reconciliation(connector, consumer), shadow=True).run(Scope())
+
+    assert not connector.asked
+    assert not consumer.rechecked
+    assert {"missing": 1, "extra": 1, "foreign": 1} == dict(report.before.by_kind)
+
+
+def test_foreign_members_are_rechecked_where_they_are_to_go() -> None:
+    """With their cohort as a whole, since they have no student."""
+    consumer = Consumer({11, 99})
+    replace(reconciliation(Connector(), consumer), foreign_go=True).run(Scope())
+
+    assert [("INFO", None)] == [(one.cohort, one.student) for one in consumer.rechecked]
 
 
 def test_it_can_be_narrowed() -> None:
