@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.demo.steps import absences, changes, faults, loading, reconciling
+from tests.demo.steps import absences, changes, faults, holding, loading, reconciling
 from tests.demo.world import World
 
 STEPS: tuple[Callable[[World], None], ...] = (
@@ -14,6 +14,7 @@ STEPS: tuple[Callable[[World], None], ...] = (
     changes.moves,
     changes.withdrawals,
     changes.late_commit,
+    holding.mass_withdrawal,
     absences.late_account,
     absences.hard_delete,
     faults.outage,

@@ -112,6 +112,16 @@ moodle_settle = "5s"               # production: 10m; how long a lost call may s
 parked_retry = "1s"                # production: 10s
 state_directory = @state@
 
+[sinks.moodle.breaker]
+partition_least = 20               # production: 2, the default; a site of this size has few memberships in a partition
+
+[[sinks.moodle.allowances]]        # production: for the weeks in which groups change
+name = "tutorials"
+cohorts = "*-T[DP]*"
+begins = 2020-01-01
+ends = 2099-12-31
+share = 0.5
+
 [sinks.moodle.moodle]
 url = @url@                        # production: "https://moodle.univ.example"
 token = { file = @moodle_secret@ }
