@@ -17,7 +17,7 @@ from consumers.cohorts.desk import Desk, Prepared
 from consumers.cohorts.reasons import RETRIED, Reason
 from consumers.moodle.values import SYSTEM, CategoryNamed, Cohort
 from consumers.moodle.writing import NewCohort
-from schemas.records import CohortEntry, CohortState, EntryStatus, JournalEntry
+from schemas.records import CohortEntry, CohortState, EntryStatus, JournalEntry, Presence
 
 _LOOK_AGAIN = timedelta(seconds=15)
 """How often a cohort is looked for whose creation was not answered."""
@@ -190,19 +190,13 @@ class Creations:
         settled = transitions.settle_cohort(entry, moodle_id, now)
         self._desk.ledger.put_cohort(settled)
         if entry.moodle_id is not None and entry.status is not EntryStatus.SETTLED:  # it was gone
-            self._members_unknown(entry.cohort, now)
-            if moodle_id is not None:
-                self.returned.add(entry.cohort)
+            members_unknown(self._desk, entry.cohort, now)
+        left = (one.applied is Presence.ABSENT for one in self._desk.ledger.entries_of(entry.cohort))
+        if how == "found" and any(left):
+            self.returned.add(entry.cohort)  # who left the former one may be in this one
         if how == "found" and self._desk.settings.foreign == "remove":
             self.returned.add(entry.cohort)  # whoever is in it was put there by somebody else
         self._note(settled, "created" if how == "created" else "outcome", now, answer=how)
-
-    def _members_unknown(self, cohort: str, now: datetime) -> None:
-        """Nobody is known to be in it any more; in the same commit as its id, so that no crash comes between."""
-        for entry in self._desk.ledger.entries_of(cohort):
-            told = transitions.no_longer_shown(entry, now, self._desk.settings.removal_settle)
-            if told != entry:
-                self._desk.ledger.put(told)
 
     def _park(self, entry: CohortEntry, reason: Reason, now: datetime) -> None:
         parked = transitions.park_cohort(entry, reason, now)
@@ -228,6 +222,14 @@ class Creations:
                 reason=reason,
             )
         )
+
+
+def members_unknown(desk: Desk, cohort: str, now: datetime) -> None:
+    """Nobody is known to be in it any more; in the same commit as its id, so that no crash comes between."""
+    for entry in list(desk.ledger.entries_of(cohort)):
+        told = transitions.no_longer_shown(entry, now, desk.settings.removal_settle)
+        if told != entry:
+            desk.ledger.put(told)
 
 
 def _wanted(entry: CohortEntry) -> NewCohort:

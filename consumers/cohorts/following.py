@@ -10,6 +10,7 @@ from connector.runtime.kafka.reading import Message
 from consumers.cohorts import transitions
 from consumers.cohorts.adopting import HOME, Adopting
 from consumers.cohorts.anew import BEGINS_ANEW, Anew
+from consumers.cohorts.creations import members_unknown
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.fold import ADOPT, judge_command
 from consumers.cohorts.letters import Letters
@@ -120,6 +121,7 @@ class Following:
             self._note(command, "command_refused", "not_gone", now)
             return
         self._desk.ledger.put_cohort(transitions.reopen_cohort(entry, now))
+        members_unknown(self._desk, command.cohort, now)
         self._note(command, "approval", None, now)
 
     def _note(self, command: Command, kind: str, reason: str | None, now: datetime) -> None:

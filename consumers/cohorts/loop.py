@@ -165,7 +165,8 @@ class Consumer:
     @property
     def _looks_waiting(self) -> int:
         """What was asked for and is not worked off."""
-        return self._rechecks.waiting + self._putting_back.waiting
+        waiting = self._rechecks.waiting + self._putting_back.waiting + len(self._desk.closed)
+        return waiting or int(self._unread.waiting)
 
     def restore_alerts(self, standing: Iterable[Alert]) -> None:
         """What earlier processes raised, so that it can be cleared."""
@@ -272,7 +273,6 @@ class Consumer:
         desk.gone.clear()
         for cohort in self._creations.returned:
             self._rechecks.ask(cohort, None, now)
-            self._alerts.tell(f"cohort_gone.{cohort}", None, now)
         self._creations.returned.clear()
         settings, flood = desk.settings, None
         if self._letters.overflowing:
@@ -329,6 +329,7 @@ class Consumer:
         that wait for another reason go on as well, and then wait for this one.
         """
         desk, now = self._desk, self._now()
+        self._alerts.tell(f"cohort_gone.{cohort.cohort}", None, now)
         for entry in list(desk.ledger.parked_with_cohort(cohort.cohort)):
             if cohort.moodle_id is None and entry.reason == Reason.COHORT_VANISHED:
                 continue

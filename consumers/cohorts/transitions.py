@@ -190,8 +190,8 @@ def quarantine_cohort(entry: CohortEntry, now: datetime) -> CohortEntry:
 
 
 def reopen_cohort(entry: CohortEntry, now: datetime) -> CohortEntry:
-    """Look for it, and make it when it is missing."""
-    return _stand_cohort(entry, EntryStatus.PENDING, "", now)
+    """Look for it, and make it when it is missing. The number that it had is another cohort's, or nobody's."""
+    return _stand_cohort(replace(entry, moodle_id=None), EntryStatus.PENDING, "", now)
 
 
 def follows_cohort(entry: LedgerEntry) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from consumers.cohorts import transitions
 from consumers.cohorts.comparing import Rules, compare
+from consumers.cohorts.plan import build_plan
 from consumers.cohorts.reasons import Reason
 from schemas.records import CohortState, EntryStatus, LedgerEntry
 from tests.unit.cohorts.values import (
@@ -164,3 +165,16 @@ def test_a_discarded_removal_leaves_the_member_until_the_source_speaks_anew() ->
     ] * 2
     assert (anew.status, anew.reason) == (EntryStatus.DUE, Reason.SETTLING)
     assert (again.status, again.reason) == (EntryStatus.SETTLED, "")
+
+
+def test_a_cohort_that_is_made_anew_has_no_number_until_it_is_there() -> None:
+    """The one that it had is nobody's, so nobody may be added under it."""
+    gone = transitions.park_cohort(cohort("A", 10), Reason.COHORT_GONE, NOW)
+    opened = transitions.reopen_cohort(gone, LATER)
+    book = Book.of(entry(), accounts={"s1": 1})
+    book.cohorts["A"] = opened
+    plan = build_plan([entry()], book, book, {}, now=LATER, sibling_wait=MINUTE)
+
+    assert (opened.moodle_id, opened.status, opened.reason) == (None, EntryStatus.PENDING, "")
+    assert not plan.additions
+    assert not plan.findings
