@@ -46,7 +46,11 @@ SETTINGS = SinkSettings.model_validate(
         "removal_settle": "2s",
         "sibling_wait": "60s",
         "moodle_settle": "20s",
-        "allowances": [{"name": "chaos", "cohorts": "*", "begins": "2000-01-01", "ends": "2100-01-01", "share": 1}],
+        # Each lets every member leave once; here they come and go all the time, and the breaker has days of its own.
+        "allowances": [
+            {"name": f"chaos {number}", "cohorts": "*", "begins": "2000-01-01", "ends": "2100-01-01", "share": 1}
+            for number in range(20)
+        ],
         "dead_letter_limit": 100_000,
         "cohort_retry": "3s",
         "parked_retry": "1s",
@@ -209,7 +213,9 @@ class Day:
         restorer = Restorer(self.broker)
         log = TransactionLog(self.broker, name, lambda _place: self._dangerous(name))
         signs = (Signs if self.fresh else Adopted)(self.broker, self.seed + self._born, lambda: self.loaded)
-        parts = assemble("moodle", self.settings, site, around, CODEC, log, signs, PARTITIONS, name, restorer, self.topic)
+        parts = assemble(
+            "moodle", self.settings, site, around, CODEC, log, signs, PARTITIONS, name, restorer, self.topic
+        )
         tenancy = Tenancy(parts.desk, parts.consumer, parts.anew, restorer, self.topic, parts.consumer.commit)
         self.running.append(Process(name, parts, Inbox(self.broker, name, tenancy, parts.ledger), threads))
 
