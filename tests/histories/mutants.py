@@ -205,6 +205,22 @@ MUTANTS = (
         "return frozenset(changed)",
         "scanned",
     ),
+    _mutant(
+        "what differed not looked at again",
+        "hints.scan",
+        "again = dict.fromkeys(sorted(differing)) | {",
+        "again = {",
+        "scanned",
+    ),
+    Mutant(
+        "what was published not looked at again",
+        "connector.source.unscanned",
+        (
+            ("noted.keys |= keys", "noted.keys |= set()"),
+            ("noted.buckets.update(map(bucket, keys))", "noted.buckets.update(())"),
+        ),
+        ("scanned",),
+    ),
     # --- removals
     _mutant("a second look at once", "suspects", "first_missed_at + settle", "first_missed_at"),
     _mutant(
