@@ -36,6 +36,7 @@ COMMANDS = (
     "discard",
     "recreate",
     "accept-site",
+    "accept-directory",
     "rebuild",
     "accept",
     "release",

@@ -86,6 +86,8 @@ class Desk:
     """Cohorts of which Moodle said that they do not exist."""
     closed: set[str] = field(default_factory=set)
     """Why no call is prepared now, whatever there is to do: by the names of those who will open again."""
+    accepted_loss: int | None = None
+    """How many students a person has seen that the directory would lose."""
     site_doubt: Message | None = None
     """Why Moodle is not taken for the one that the ledger speaks of, while it is not."""
 

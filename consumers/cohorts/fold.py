@@ -91,6 +91,10 @@ ADOPT = "adopt"
 """The kind of command that ends the shadow of a sink."""
 
 
+ACCEPT_DIRECTORY = "accept_directory"
+"""The kind of command whose hash is a number: of students that the directory may lose."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A command that is not followed, and why (a code for the journal)."""
@@ -109,6 +113,8 @@ def judge_command(command: Command, now: datetime) -> Refusal | None:
         return None
     if command.kind == ADOPT:
         return None if command.hash and command.foreign else Refusal(command, "incomplete")
+    if command.kind == ACCEPT_DIRECTORY:
+        return None if command.hash and command.hash.isdecimal() else Refusal(command, "incomplete")
     if command.kind in ("rebuild", "accept_site"):
         return None if command.hash else Refusal(command, "incomplete")
     if command.kind in ("freeze", "approve", "discard"):

@@ -12,7 +12,7 @@ from consumers.cohorts.adopting import HOME, Adopting
 from consumers.cohorts.anew import BEGINS_ANEW, Anew
 from consumers.cohorts.creations import members_unknown
 from consumers.cohorts.desk import Desk
-from consumers.cohorts.fold import ADOPT, judge_command
+from consumers.cohorts.fold import ACCEPT_DIRECTORY, ADOPT, judge_command
 from consumers.cohorts.letters import Letters
 from consumers.cohorts.putting_back import PuttingBack
 from consumers.cohorts.reasons import Reason
@@ -68,6 +68,9 @@ class Following:
             self._note(command, "command_refused", refusal.reason, now)
         elif command.kind == RECHECK:
             self._recheck(command, offset, now)
+        elif command.kind == ACCEPT_DIRECTORY:
+            self._desk.accepted_loss = int(command.hash or 0)
+            self._note(command, "approval", None, now)
         elif command.kind in BEGINS_ANEW:
             self._anew.hear(command, self._place_of(command), offset)
         elif command.kind == "recreate":

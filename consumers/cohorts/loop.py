@@ -281,6 +281,7 @@ class Consumer:
         self._alerts.tell("deadletters", flood, now)
         if HOME in desk.ledger.owned:
             self._alerts.tell("shadow", self._adopting.alert, now)
+        self._alerts.tell("directory_loss", self._students.loss, now)
         self._alerts.look(now, self._students.fault)
 
     def _offer(self, now: datetime) -> None:

@@ -31,6 +31,14 @@ class AccountSource(Protocol):
         """Forget all accounts if they were read before a person accepted another site, at this time."""
         ...
 
+    def refused(self) -> tuple[int, int] | None:
+        """How many students the last reading of all accounts would have lost, and of how many, if that was too many."""
+        ...
+
+    def accept_loss(self, most: int) -> None:
+        """Take the next such reading over, if it loses no more than a person has seen."""
+        ...
+
     def keep_fresh(self) -> object:
         """Read all accounts again when that is due."""
         ...

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
-from connector.runtime.messages import Message
+from connector.runtime.messages import Message, MoodleMessage, message
 from consumers.cohorts import transitions
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.pause import concerns_site
@@ -28,6 +28,10 @@ _AFTER_FAULT = timedelta(seconds=5)
 Answers = Mapping[str, Resolution] | MoodleError
 
 
+def _loss(refused: tuple[int, int] | None) -> Message | None:
+    return None if refused is None else message(MoodleMessage.DIRECTORY_LOSS, lost=refused[0], known=refused[1])
+
+
 class Students:
     """Feeds the roll, and releases parked memberships whose student has an account now."""
 
@@ -38,6 +42,8 @@ class Students:
         self._cursor: tuple[int, Reason, str] = (0, Reason.NO_ACCOUNT, "")
         self.fault: Message | None = None
         """Why the directory cannot be asked, while it cannot."""
+        self.loss: Message | None = None
+        """Why a reading of all accounts was not taken over, while it waits for a person."""
 
     def offer(self, now: datetime) -> bool:
         """Ask one question; whether it did. What is asked is taken off the desk."""
@@ -85,8 +91,12 @@ class Students:
         return []
 
     def _ask(self, name: str, question: Callable[[], Answers | None], done: Callable[[Answers], None]) -> None:
+        most, self._desk.accepted_loss = self._desk.accepted_loss, None
+
         def job() -> Answers:
             try:
+                if most is not None:
+                    self._directory.accept_loss(most)
                 return question() or {}
             except MoodleError as error:
                 return error
@@ -99,6 +109,7 @@ class Students:
             else:
                 self.fault = None
                 done(answers)
+            self.loss = _loss(self._directory.refused())
 
         self._desk.crew.start(name, job, answered, aside=True)
 

@@ -150,9 +150,17 @@ class Directory:
             self._store.count_values(), self._store.meta("refreshed_at"), None if refused is None else int(refused)
         )
 
-    def accept_loss(self) -> None:
-        """A person has looked: the next reading may lose as many values as the refused one would have."""
-        if (refused := self._store.meta("refused_loss")) is not None:
+    def refused(self) -> tuple[int, int] | None:
+        """How many values the last reading would have lost, and of how many, while it waits for a person; asks nobody."""
+        state = self.state()
+        return None if state.refused_loss is None else (state.refused_loss, state.known)
+
+    def accept_loss(self, most: int) -> None:
+        """A person has seen that ``most`` values would be lost: the next reading may lose as many as the refused one would
+        have, if these are no more.
+        """
+        refused = self._store.meta("refused_loss")
+        if refused is not None and refused <= most:
             self._store.remember(accepted_loss=refused, refused_loss=None, tried_at=None)
 
     def belong(self, accepted_at: float) -> None:

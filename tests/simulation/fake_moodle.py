@@ -45,6 +45,8 @@ class FakeMoodle:
     deleted: set[int] = field(default_factory=set)
     categories: set[str] = field(default_factory=set)
     url: str = "https://moodle.example.test"
+    loss: tuple[int, int] | None = None
+    """What a reading of all accounts would lose, and of how many, while it waits for a person."""
     never_there: set[int] = field(default_factory=set)
     """Accounts that the site does not have, and never had as far as it knows."""
     usernames: dict[int, str] = field(default_factory=dict)
@@ -154,6 +156,14 @@ class FakeMoodle:
 
     def verify(self, user_ids: Collection[int]) -> None:
         self._read(lambda: None)
+
+    def refused(self) -> tuple[int, int] | None:
+        """Nothing is read in bulk."""
+        return self.loss
+
+    def accept_loss(self, most: int) -> None:
+        if self.loss is not None and self.loss[0] <= most:
+            self.loss = None
 
     def belong(self, accepted_at: float) -> None:
         """Nothing is cached."""

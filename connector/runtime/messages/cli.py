@@ -84,6 +84,11 @@ class CliMessage(Entry):
         "Nothing was done: the topic of memberships is not the one that was seen under {hash}.",
         'Look at it again with "cohortstream rebuild".',
     )
+    OTHER_LOSS = (
+        "CS6032",
+        "Nothing was done: the directory does not wait for {hash}.",
+        'Look at it again with "cohortstream accept-directory".',
+    )
     OTHER_LIST = (
         "CS6008",
         "Nothing was done: no list of held removals is frozen under {hash}.",

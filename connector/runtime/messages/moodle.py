@@ -192,7 +192,10 @@ class MoodleMessage(Entry):
     DIRECTORY_LOSS = (
         "CS4040",
         "{lost} of {known} students would have no account any more, so the list of accounts is not taken over.",
-        "See whether the service user lost a right or the report has a filter; accept it if the accounts are really gone.",
+        (
+            "See whether the service user lost a right or the report has a filter. If the accounts are really gone: "
+            '"cohortstream accept-directory". What was known stays in use until then.'
+        ),
     )
     NOT_ENCRYPTED = (
         "CS4041",

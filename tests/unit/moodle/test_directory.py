@@ -197,8 +197,10 @@ def test_a_refresh_that_loses_too_much_waits_for_a_person() -> None:
     assert directory.state().refused_loss == 11
     assert directory.resolve(["S1"]) == {"S1": Found(1, "user1")}
 
-    directory.accept_loss()
-    assert directory.state().refused_loss is None
+    directory.accept_loss(10)  # fewer than it is by now
+    assert directory.refused() == (11, 100)
+    directory.accept_loss(11)
+    assert directory.refused() is None
     again = directory.keep_fresh()
     assert again is not None
     assert again.taken
@@ -212,7 +214,7 @@ def test_an_accepted_loss_does_not_cover_a_larger_one() -> None:
     directory.refresh()
     accounts.values = {user_id: value for user_id, value in accounts.values.items() if user_id > 20}
     directory.refresh()
-    directory.accept_loss()
+    directory.accept_loss(20)
     accounts.values = {}
 
     assert not directory.refresh().taken
@@ -442,7 +444,7 @@ def test_many_known_values_that_vanish_at_once_are_kept_until_a_person_accepts_i
 
     assert not directory.refresh().taken
     assert directory.resolve(["I1"]) == {"I1": Found(1, "user1")}
-    directory.accept_loss()
+    directory.accept_loss((directory.refused() or (0, 0))[0])
     done = directory.keep_fresh()
     assert done is not None
     assert done.taken
@@ -541,3 +543,17 @@ def test_a_normaliser_uses_the_value_and_nothing_else(pattern: str) -> None:
     """Refused at the start, with the reason."""
     with pytest.raises(ValueError, match=r"VALUE|brace"):
         directory_of(site_of(), **REPORT | {"normalise": pattern})
+
+
+def test_accounts_from_before_another_site_was_accepted_are_forgotten() -> None:
+    """Their numbers are others' now; what was read since is kept."""
+    accounts = site_of(5)
+    directory = directory_of(accounts)
+    directory.refresh()
+    directory.belong(1.0)
+    forgotten = directory.state()
+    directory.refresh()
+    directory.belong(1.0)
+
+    assert (0, None) == (forgotten.known, forgotten.refreshed_at)
+    assert directory.state().known == 5
