@@ -3,96 +3,180 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from contextlib import closing
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from connector.commands.command import add_command, print_json
+from connector.commands.commanding import Order, send_commands
+from connector.commands.moments import moment
 from connector.commands.settings import Settings
 from connector.commands.sinks import add_sink
+from connector.commands.standing import standing_of, told
 from connector.commands.wiring.base import Base, base_for_command
-from connector.commands.wiring.reconciler import open_reconciliation
+from connector.commands.wiring.replaying import Rehearsed, rehearse_replay
+from connector.commands.working_off import WorkingOff
+from connector.runtime.errors import Halted
+from connector.runtime.kafka.group import members_of
 from connector.runtime.kafka.reading import BEGINNING, offsets_at, read_to_end
 from connector.runtime.lifecycle import ExitCode
-from consumers.reconciler.compare import Difference
-from consumers.reconciler.report import Report
-from consumers.reconciler.run import Scope
+from consumers.cohorts.rehearsal import Change, Op
+from consumers.cohorts.window import Span, Window, parse_span, starts_of
 from schemas.keys import KeyFault, decode_key
 
 if TYPE_CHECKING:
     from connector.commands.command import Subparsers
 
+_SIGNS = {Op.ADD: "+", Op.REMOVE: "-", Op.WAIT: "-", Op.PARK: "?", Op.NOTE: "="}
+_WORDS = {
+    Op.ADD: "would be added",
+    Op.REMOVE: "would be removed, after the settling time and as far as the breaker lets them pass",
+    Op.WAIT: "would be removed once Moodle shows the cohorts that the student moved to",
+    Op.PARK: "would be parked",
+    Op.NOTE: "are as desired; only the ledger takes note of it",
+}
+
 
 def register(subparsers: Subparsers) -> None:
+    """Add the command."""
     parser = add_command(
         subparsers,
         "replay",
         "bring Moodle back to what the topic says",
         description="""
-            Shows what a replay would change in Moodle, and with --apply has the running consumers do it.
+            Shows exactly what a replay would change in Moodle, and with --yes has the running consumers do it.
 
             A replay never goes back to an old state: the consumers compare Moodle with what is desired now, for every
-            membership that the window names, and repair it through plan and guard. Resetting the group's offsets with
-            Kafka's own tool does the same, without the preview.
+            membership that the window names, and repair it through plan and guard. Without a window that is everything.
+            Resetting the group's offsets with Kafka's own tool does the same, without the preview.
+
+            The answer names people; it is personal data. Exit code 6 when something would change, or is not worked off
+            yet.
         """,
         examples=[
             ("what would it change? nothing is changed", "cohortstream replay --since 2026-11-23T08:00"),
-            ("change it", "cohortstream replay --since 2026-11-23T08:00 --apply"),
-            ("one cohort", "cohortstream replay --cohort 2026-INFO-L1-02 --apply"),
+            ("change it", "cohortstream replay --since 2026-11-23T08:00 --yes"),
+            ("one cohort", "cohortstream replay --cohort 2026-INFO-L1-02 --yes"),
             ("one student", "cohortstream replay --student 21900001"),
+            ("records 100 to 250 of partition 3", "cohortstream replay --offset 3:100-250"),
         ],
         run=run,
     )
     parser.add_argument(
-        "--since", type=_moment, metavar="TIME", help="records from this time on (ISO 8601; UTC if no zone)"
+        "--since", type=moment, metavar="TIME", help="records from this time on (ISO 8601; UTC if no zone)"
+    )
+    parser.add_argument("--until", type=moment, metavar="TIME", help="records before this time")
+    parser.add_argument(
+        "--offset",
+        type=parse_span,
+        action="append",
+        default=[],
+        metavar="PARTITION:FROM[-TO]",
+        help="records at these offsets of the memberships topic; may be repeated",
     )
     parser.add_argument("--cohort", action="append", default=[], help="only this cohort; may be repeated")
     parser.add_argument("--student", action="append", default=[], help="only this student; may be repeated")
-    parser.add_argument("--apply", action="store_true", help="have the consumers repair what was shown")
+    parser.add_argument("--yes", action="store_true", help="have the consumers do what is shown")
     add_sink(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
-    base = base_for_command(settings)
-    sink, _ = settings.sink(arguments.sink)
-    scope = Scope(cohorts=tuple(arguments.cohort), students=tuple(arguments.student))
-    named = None if arguments.since is None else frozenset(_named_since(base, sink, arguments.since))
-    with open_reconciliation(base, sink) as reconciliation:
+    """Show, and send if told so.
 
-        def wanted(difference: Difference) -> bool:
-            return named is None or (difference.cohort, difference.student) in named
+    Raises:
+        Halted: something is to be done while nothing may be written to this Moodle.
+    """
+    base, (sink, section) = base_for_command(settings), settings.sink(arguments.sink)
+    shadow = told(sink, standing_of(base, sink), section.mode)
+    if arguments.yes and shadow is not None:
+        raise Halted(shadow)
+    narrowed = arguments.since is not None or arguments.until is not None or arguments.offset
+    named = frozenset(_named(base, sink, arguments)) if narrowed else None
+    found = rehearse_replay(base, sink, Window(named, tuple(arguments.cohort), tuple(arguments.student)))
+    asked = arguments.yes and bool(found.changes)
+    if not arguments.json:
+        _tell(found, yes=arguments.yes)
+    finished = _send(base, sink, found.changes) if asked else True
+    if arguments.json:
+        print_json(as_plain(found) | {"asked": len(found.changes) if asked else 0, "worked_off": finished})
+    elif asked:
+        done = "The consumers have worked it off" if finished else "The consumers have not worked it off yet"
+        print(f"{done}. What is asked for stays asked for 24 hours.")
+    return ExitCode.FINDINGS if (found.changes and not asked) or not finished else ExitCode.OK
 
-        report = reconciliation.run(scope, dry_run=not arguments.apply, ask_source=False, only=wanted)
-    _show(report, report.before.repairable, as_json=arguments.json, apply=arguments.apply)
-    return ExitCode.FINDINGS if report.last.repairable else ExitCode.OK
+
+def as_plain(found: Rehearsed) -> dict[str, Any]:
+    """For machines."""
+    return {
+        "changes": [
+            {
+                "op": one.op.value,
+                "cohort": one.cohort,
+                "student": one.student,
+                "user_id": one.user_id,
+                "reason": one.reason,
+            }
+            for one in found.changes
+        ],
+        "compared": found.looked_at,
+        "gone": list(found.gone),
+    }
 
 
-def _named_since(base: Base, sink: str, since: datetime) -> Iterator[tuple[str, str | None]]:
-    """Memberships that records since then name."""
-    topic = base.topics(sink).memberships
-    partitions = range(base.settings.kafka.partitions)
-    starts = offsets_at(base.connection, topic, partitions, int(since.timestamp() * 1000))
-    for batch in read_to_end(base.connection, topic, {p: starts.get(p, BEGINNING) for p in partitions}, base.clock):
+def as_lines(found: Rehearsed) -> Iterator[str]:
+    """For people."""
+    for one in found.changes:
+        account = "" if one.user_id is None else f"  (account {one.user_id})"
+        yield f"{_SIGNS[one.op]} {one.cohort}  {one.student}{account}{f'  {one.reason}' if one.reason else ''}"
+    for cohort in found.gone:
+        yield f"! {cohort} is not in Moodle any more; nothing is compared there"
+    yield f"{found.looked_at} memberships compared with Moodle."
+    for op, count in sorted(Counter(one.op for one in found.changes).items()):
+        yield f"{count} {_WORDS[op]}."
+    if not found.changes:
+        yield "Moodle shows what is desired."
+
+
+def _tell(found: Rehearsed, *, yes: bool) -> None:
+    print(*as_lines(found), sep="\n")
+    if found.changes and not yes:
+        print("--yes has the consumers do it.")
+
+
+def _send(base: Base, sink: str, changes: Sequence[Change]) -> bool:
+    """Ask for exactly these; whether that was worked off while we waited. Without a consumer nobody waits."""
+    running = members_of(base.connection, f"cohortstream.{sink}") > 0
+    keys = [(one.cohort, one.student) for one in changes]
+    with closing(WorkingOff(base, sink, keys)) as working:
+        send_commands(base, sink, "recheck", (Order(*key) for key in keys))
+        return running and working.wait(base.settings.reconcile.settle_within)
+
+
+def _named(base: Base, sink: str, arguments: argparse.Namespace) -> Iterator[tuple[str, str | None]]:
+    """Keys of the records in the window."""
+    topic, spans = base.topics(sink).memberships, arguments.offset
+    for batch in read_to_end(base.connection, topic, _starts(base, topic, arguments.since, spans), base.clock):
         for message in batch:
+            late = arguments.until is not None and message.timestamp_ms >= arguments.until.timestamp() * 1000
+            if late or (spans and not any(span.holds(message.partition, message.offset) for span in spans)):
+                continue
             try:
-                cohort, student = decode_key(message.key)
-            except (KeyFault, ValueError):
-                continue  # poison: the consumer has dead-lettered it
-            yield str(cohort), None if student is None else str(student)
+                key = decode_key(message.key)
+            except KeyFault:
+                continue  # poison: the consumer has set it aside
+            match key:
+                case (str(cohort), (str() | None) as student):
+                    yield cohort, student
+                case _:
+                    continue
 
 
-def _show(report: Report, differences: Sequence[Difference], *, as_json: bool, apply: bool) -> None:
-    if as_json:
-        changes = [{"op": d.kind.value, "cohort": d.cohort, "student": d.student} for d in differences]
-        print_json(report.plain | {"changes": changes, "applied": apply})
-        return
-    for difference in differences:
-        sign = "+" if difference.kind.value == "missing" else "-"
-        print(f"{sign} {difference.cohort}  {difference.student}  (account {difference.user_id})")
-    verb = "repaired" if apply else "would be repaired; --apply has the consumers do it"
-    print(f"{len(differences)} memberships {verb}." if differences else "Moodle shows what is desired.")
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _starts(base: Base, topic: str, since: datetime | None, spans: Sequence[Span]) -> dict[int, int]:
+    """Where to begin reading, by partition."""
+    wanted = starts_of(spans) if spans else dict.fromkeys(range(base.settings.kafka.partitions), BEGINNING)
+    if since is None:
+        return wanted
+    found = offsets_at(base.connection, topic, wanted, int(since.timestamp() * 1000))
+    return {partition: max(start, found.get(partition, BEGINNING)) for partition, start in wanted.items()}

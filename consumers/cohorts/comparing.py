@@ -41,6 +41,13 @@ def compare(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, r
     return let_stay(told, rules.now) if is_stranger(told) and rules.strangers_stay else told
 
 
+def look(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, rules: Rules) -> LedgerEntry:
+    """What a recheck makes of an entry: ``compare``, and one more try for a row that Moodle refused."""
+    if entry.status is EntryStatus.PARKED and entry.reason == Reason.ROW_REFUSED:
+        entry = transitions.unpark(entry, rules.now, rules.removal_settle)
+    return compare(entry, members, accounts, rules)
+
+
 def _compare(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, rules: Rules) -> LedgerEntry:
     over = rules.now - entry.since >= rules.moodle_settle
     if entry.status is EntryStatus.QUARANTINED and not over:

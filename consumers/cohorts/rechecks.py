@@ -14,14 +14,12 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 
-from consumers.cohorts import transitions
 from consumers.cohorts.calls import Reader, Shown, read_members
-from consumers.cohorts.comparing import Rules, compare
+from consumers.cohorts.comparing import Rules, look
 from consumers.cohorts.desk import Desk, Prepared
 from consumers.cohorts.foreign import look_for_strangers
 from consumers.cohorts.positions import Hold, Reading
-from consumers.cohorts.reasons import Reason
-from schemas.records import EntryStatus, LedgerEntry
+from schemas.records import LedgerEntry
 
 _NAMED = 50
 """Students of a cohort that are remembered one by one; from there on all of it is compared, which costs the same read."""
@@ -34,6 +32,8 @@ class _Request:
     since: datetime
     students: set[str] | None = field(default_factory=set)
     """None: all of them."""
+    whole: bool = False
+    """Whether the cohort as such was asked for, and with it members whom no record names."""
     holds: dict[Reading, Hold] = field(default_factory=dict)
     """What waits on the topics until it is done: the lowest place of each."""
 
@@ -69,6 +69,7 @@ class Rechecks:
         """Compare one membership, or the whole cohort. ``hold``: the place on a topic that asks for it."""
         request = self._asked.setdefault(cohort, _Request(now))
         request.add(None if student is None else {student})
+        request.whole |= student is None
         if hold is not None:
             request.hold(hold)
 
@@ -112,6 +113,7 @@ class Rechecks:
                 continue
             waiting = self._asked.setdefault(cohort, _Request(now))
             waiting.add(request.students)
+            waiting.whole |= request.whole
             for hold in request.holds.values():
                 waiting.hold(hold)
 
@@ -130,7 +132,7 @@ class Rechecks:
                 changed = self._compare(entry, members)
                 repaired += changed
                 agreed += not changed
-            if asked[cohort].students is None and not look_for_strangers(self._desk, cohort, members):
+            if asked[cohort].whole and not look_for_strangers(self._desk, cohort, members):
                 unsure[cohort] = asked[cohort]
         for cohort, request in asked.items():
             if cohort not in unsure:
@@ -146,11 +148,8 @@ class Rechecks:
     def _compare(self, entry: LedgerEntry, members: AbstractSet[int]) -> bool:
         desk, settings = self._desk, self._desk.settings
         now = desk.clock.now()
-        if entry.status is EntryStatus.PARKED and entry.reason == Reason.ROW_REFUSED:
-            entry = transitions.unpark(entry, now, settings.removal_settle)
-            desk.ledger.put(entry)
         stay = settings.foreign == "keep"
-        told = compare(entry, members, desk.roll, Rules(now, settings.removal_settle, settings.moodle_settle, stay))
+        told = look(entry, members, desk.roll, Rules(now, settings.removal_settle, settings.moodle_settle, stay))
         if told == entry:
             return False
         desk.ledger.put(told)

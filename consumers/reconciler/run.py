@@ -117,26 +117,24 @@ class Reconciliation:
         scope: Scope,
         *,
         dry_run: bool = False,
-        ask_source: bool = True,
-        only: Callable[[Difference], bool] = lambda _: True,
     ) -> Report:
-        """Reconcile what ``scope`` covers; of the differences that are found, ``only`` those count.
+        """Reconcile what ``scope`` covers.
 
         Raises:
             Unavailable: a role does not answer, or does not finish in time; the message says which.
         """
         started = self.clock.now()
         dry_run = dry_run or self.shadow
-        self._require_roles(connector=ask_source and not dry_run)
-        counts = self._look_again(scope) if ask_source and not dry_run else {}
+        self._require_roles(connector=not dry_run)
+        counts = self._look_again(scope) if not dry_run else {}
         self._wait_for_consumer()
-        before = self._compare(scope, only)
+        before = self._compare(scope)
         asked = [] if dry_run else before.repairable
         after = None
         if asked:
             self.consumer.recheck(asked)
             self._wait_for_consumer()
-            after = self._compare(scope, only)
+            after = self._compare(scope)
         return Report(started, self.clock.now(), counts, before, after, len(asked), dry_run, scope.text)
 
     def _require_roles(self, *, connector: bool) -> None:
@@ -185,14 +183,14 @@ class Reconciliation:
         if not self._until(idle, self.settings.settle_within):
             raise Unavailable(message(ReconcilerMessage.TOO_SLOW, step="consumer's backlog"))
 
-    def _compare(self, scope: Scope, only: Callable[[Difference], bool]) -> Comparison:
+    def _compare(self, scope: Scope) -> Comparison:
         self.moodle.begin()
         found = Comparison(foreign_go=self.foreign_go)
         for number, part in enumerate(self.consumer.ledger()):
             cohorts = [entry for entry in part.cohorts if scope.covers(entry.cohort, None)]
             entries = [entry for entry in part.entries if scope.covers(entry.cohort, None)]
             result = compare(cohorts, entries, self.moodle.view(cohorts))
-            result.differences = [d for d in result.differences if scope.covers(d.cohort, d.student) and only(d)]
+            result.differences = [d for d in result.differences if scope.covers(d.cohort, d.student)]
             found.add(result)
             self.report_progress(Progress("comparing", {"partition": number, "cohorts": found.cohorts}))
         return found

@@ -67,10 +67,10 @@ def test_a_replay_repairs_one_cohort_on_demand(world: World) -> None:
     cohort, student = _a_membership(world)
     world.moodle.control("remove_members", cohort=cohort, usernames=[world.users[student]])
     shown = answer(world, "replay", "--cohort", cohort, status=6)
-    done = answer(world, "replay", "--cohort", cohort, "--apply")
+    done = answer(world, "replay", "--cohort", cohort, "--yes")
 
-    assert [(one["op"], one["student"]) for one in shown["changes"]] == [("missing", student)]
-    assert done["left"] == {}
+    assert [(one["op"], one["student"]) for one in shown["changes"]] == [("add", student)]
+    assert (done["asked"], done["worked_off"]) == (1, True)
     assert world.moodle.is_member(cohort, world.users[student])
 
 

@@ -1,0 +1,128 @@
+"""What a replay shows beforehand is exactly what it then does."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from consumers.cohorts.comparing import Rules
+from consumers.cohorts.plan import Doubt
+from consumers.cohorts.rehearsal import Change, Copy, Op, looked_at, rehearse, siblings_of, students_of
+from consumers.cohorts.store import Store
+from schemas.keys import encode_key, partition_of
+from schemas.records import CohortEntry, Command, EntryStatus, LedgerEntry, Presence
+from tests.simulation.cohorts import COHORTS, FOREIGN, PARTITIONS, SETTINGS, STUDENTS, Day
+from tests.simulation.fake_kafka import CODEC, COMMANDS
+from tests.simulation.fake_moodle import Chances
+from tests.simulation.turns import turn_for, turn_until
+
+
+@dataclass
+class Accounts:
+    """What the directory has answered."""
+
+    known: dict[str, int | Doubt]
+
+    def account_of(self, student: str) -> int | Doubt | None:
+        return self.known.get(student)
+
+
+def tampered_day(seed: int) -> Day:
+    """Everything was applied; then people took members out and put others in, by hand."""
+    day = Day(seed, Chances(), crashes=0.0)
+    rng = random.Random(seed)
+    day._start_of_day()
+    turn_for(day, 10)
+    for cohort in COHORTS:
+        for student in rng.sample(STUDENTS, 4):
+            if day._present(cohort, student):
+                day._say(cohort, student, Presence.ABSENT)
+    turn_for(day, 20)
+    turn_until(day, lambda: day.running[0].parts.consumer.idle)
+    for cohort in COHORTS:
+        number = day.moodle.number(cohort)
+        assert number is not None
+        members = day.moodle.members[number]
+        members -= set(rng.sample(sorted(members - {FOREIGN, FOREIGN + 1}), min(2, len(members) - 2)))
+        members |= {day.moodle.accounts[student] for student in rng.sample(sorted(day.moodle.accounts), 3)}
+    return day
+
+
+def rehearsed(day: Day) -> list[Change]:
+    """As the command does it, over all partitions."""
+    store = Store(None, "rehearsal")
+    for record in day.broker.records("moodle.ledger"):
+        if isinstance(record, LedgerEntry):
+            store.put(record)
+        elif isinstance(record, CohortEntry):
+            store.put_cohort(record)
+    copy = Copy(store)
+    members = {cohort: frozenset(day.moodle.of(cohort)) for cohort in COHORTS}
+    rules = Rules(day.timeline.now(), SETTINGS.removal_settle, SETTINGS.moodle_settle)
+    entries = [entry for cohort in COHORTS for entry in store.entries_of(cohort)]
+    changed = looked_at(copy, entries, members, rules)
+    assert siblings_of(copy, changed) <= members.keys()
+    accounts = {s: day.moodle.accounts.get(s, Doubt.MISSING) for s in students_of(copy, changed)}
+    found = rehearse(copy, changed, members, Accounts(accounts), rules, SETTINGS.sibling_wait)
+    store.close()
+    return found
+
+
+def places(changes: list[Change], op: Op) -> set[tuple[str, int | None]]:
+    return {(one.cohort, one.user_id) for one in changes if one.op is op}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_shown_is_what_is_done(seed: int) -> None:
+    """Additions and removals, user by user; and asking for exactly what was shown does all that a full replay would."""
+    day = tampered_day(seed)
+    shown = rehearsed(day)
+    added, removed = len(day.moodle.added), len(day.moodle.removed)
+    now = day.timeline.now()
+    for number, one in enumerate(shown):
+        command = Command(f"{number}", "recheck", one.cohort, "ana", now, now + timedelta(hours=1), one.student)
+        partition = partition_of(one.cohort, PARTITIONS)
+        day.broker.append(COMMANDS, partition, encode_key(one.cohort), CODEC.encode(COMMANDS, command))
+    turn_for(day, 60)
+
+    assert shown
+    assert places(shown, Op.ADD) == set(day.moodle.added[added:])
+    assert places(shown, Op.REMOVE) == set(day.moodle.removed[removed:])
+    assert rehearsed(day) == []
+
+
+def test_only_looking_changes_nothing() -> None:
+    """Neither Moodle nor the ledger."""
+    day = tampered_day(7)
+    before = (len(day.moodle.added), len(day.moodle.removed), len(day.broker.records("moodle.ledger")))
+
+    assert rehearsed(day) == rehearsed(day)
+    assert before == (len(day.moodle.added), len(day.moodle.removed), len(day.broker.records("moodle.ledger")))
+
+
+def test_a_row_that_moodle_refused_is_tried_again() -> None:
+    """That is what a replay of its cohort is for."""
+    day = tampered_day(8)
+    key, entry = next((k, e) for k, e in day.ledger().items() if e.desired is e.applied is Presence.PRESENT)
+    store = Store(None, "x")
+    parked = LedgerEntry(
+        cohort=entry.cohort,
+        student=entry.student,
+        desired=Presence.PRESENT,
+        desired_revision=1,
+        applied=Presence.UNKNOWN,
+        applied_revision=0,
+        owned=False,
+        status=EntryStatus.PARKED,
+        reason="row_refused",
+        since=entry.since,
+    )
+    store.put(parked)
+    rules = Rules(day.timeline.now(), SETTINGS.removal_settle, SETTINGS.moodle_settle)
+
+    (told,) = looked_at(Copy(store), [parked], {key[0]: frozenset()}, rules)
+    store.close()
+    assert told.status is EntryStatus.PENDING
