@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from connector.commands.command import add_command, print_json
 from connector.commands.commanding import Order, send_commands
 from connector.commands.moments import moment
+from connector.commands.rehearsing import Rehearsed, rehearse_replay
 from connector.commands.settings import Settings
 from connector.commands.sinks import add_sink
 from connector.commands.standing import standing_of, told
 from connector.commands.wiring.base import Base, base_for_command
-from connector.commands.wiring.replaying import Rehearsed, rehearse_replay
 from connector.commands.working_off import WorkingOff
 from connector.runtime.errors import Halted
 from connector.runtime.kafka.group import members_of
