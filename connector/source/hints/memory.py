@@ -18,6 +18,9 @@ from connector.source.hints import HintRow
 _GROWTH = 8
 _FIRST_AGAIN = timedelta(seconds=2)
 """Longer than the coarsest grain (DATE, a second): what shares a stamp with a row seen earlier is stamped by then."""
+_AHEAD_AGAIN = timedelta(minutes=1)
+"""For stamps ahead of the clock, which other clocks may give to more rows. A year ahead is a mistake in the data, and must
+not cost a look each time."""
 
 _TIME_BITS = 64
 _LATER = (1 << _TIME_BITS) - 1
@@ -54,8 +57,11 @@ class Memory:
         for row in rows:
             key, stamp = hash(row), _time(row)
             self._seen.pop(key, None)  # to the end: the oldest leave first
-            again = _number(stamp) + ((now - stamp) * _GROWTH + _FIRST_AGAIN) // _MICROSECOND
-            self._seen[key] = _number(stamp) << _TIME_BITS | max(0, again)
+            if stamp <= now:
+                again = _number(stamp) + ((now - stamp) * _GROWTH + _FIRST_AGAIN) // _MICROSECOND
+            else:
+                again = _number(now) + min(stamp - now, _AHEAD_AGAIN) // _MICROSECOND
+            self._seen[key] = _number(stamp) << _TIME_BITS | again
         while len(self._seen) > self._limit:
             del self._seen[next(iter(self._seen))]
 
