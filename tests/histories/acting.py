@@ -282,7 +282,7 @@ class Source:
         """Who waited for the locks gets on with it, one after the other, if nobody else is quicker."""
         assert ended.began is not None
         for plan, index in ended.waiting:
-            self._stamped[plan, index].waited.append((ended.began, self.table.now))
+            self._stamped[plan, index].waited.append((ended.id, ended.began, self.table.now))
             at, order = self.table.now + int(self._random() * 3), self._random()
             insort(self.script.steps, Step(at, order, "change", plan, index), lo=self._next)
             if self._waits.pop(plan):

@@ -75,8 +75,8 @@ class Judge:
         self._scanned: dict[int, Row] = {}
         self._clock, self._clock_read_at = 0, 0
         self._loading = False
-        self._polled_since = 0
-        """Until then the first load went on: what had ended by its beginning was never seen."""
+        self._seen_open: set[str] = set()
+        """Transactions that a checkpoint has waited for."""
 
     def loaded(self, pairs: set[Pair]) -> None:
         """These were published before the history began."""
@@ -157,8 +157,9 @@ class Judge:
             return any(
                 table.highest_clock(stamped.began, began) - shape.slack <= stamped.tick
                 and ended - began > shape.slack
-                and self._polled_since <= ended <= stamped.changed <= ended + shape.slack
-                for began, ended in stamped.waited
+                and ended <= stamped.changed <= ended + shape.slack
+                for held_by, began, ended in stamped.waited
+                if held_by in self._seen_open
             )
         return table.highest_clock(stamped.began, table.now) - max(shape.overlap, shape.slack) <= stamped.tick
 
@@ -310,9 +311,11 @@ class Judge:
 
     def checkpoint(self, checkpoint: Checkpoint, most_ranges: int, most_gaps: int) -> None:
         """A checkpoint is about to be committed."""
-        self._loading = not checkpoint.loaded
         if self._loading:
-            self._polled_since = self.table.now + 1
+            self._seen_open.clear()  # a load that begins anew has forgotten them
+        self._loading = not checkpoint.loaded
+        ranges = [found for cursor in checkpoint.hints for found in cursor.open_ranges]
+        self._seen_open.update(found.id for found in ranges if found.id is not None)
         for cursor in checkpoint.hints:
             gaps = sum(found.kind == "gap" for found in cursor.open_ranges)
             transactions = sum(found.kind == "transaction" for found in cursor.open_ranges)

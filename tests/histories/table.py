@@ -60,8 +60,8 @@ class Stamped:
         self.tick, self.moment = tick, moment
         """What the stamping clock said, in ticks and as a time."""
         self.number = number
-        self.waited: list[tuple[int, int]] = []
-        """Of transactions whose locks the statement waited for: when they changed something first, and when they ended."""
+        self.waited: list[tuple[str, int, int]] = []
+        """Transactions whose locks the statement waited for: when they changed something first, and when they ended."""
 
 
 class Pending:
