@@ -33,7 +33,9 @@ def compare(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, r
     present    present   no           pending: added again
     present    other     yes          settled: found, ours from now on
     absent     absent    yes          due: removed after the settling time
-    absent     other     no           settled
+    absent     present   no           settled
+    absent     unknown   no           unchanged while it is due: the removal looks by itself, when no call of a
+                                      former consumer can arrive any more; else settled
     any, in quarantine                unchanged before its time; then as Moodle shows
     ========== ========= ============ ==========================================
     """
@@ -64,6 +66,7 @@ def _compare(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, 
     seen = Presence.PRESENT if user_id in members else Presence.ABSENT
     if not quarantined and (entry.reason == Reason.OTHER_KEY or seen is entry.applied):
         return entry
-    if to_come and seen is Presence.ABSENT:
+    perhaps_added = entry.status is EntryStatus.DUE and entry.applied is Presence.UNKNOWN
+    if seen is Presence.ABSENT and (to_come or perhaps_added):
         return entry
     return transitions.shown(entry, seen, user_id, rules.now, rules.removal_settle)

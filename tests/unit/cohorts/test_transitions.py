@@ -111,6 +111,8 @@ def test_a_cohort_is_taken_in(before: object, record: dict[str, object], status:
         (entry(), set(), UNKNOWN, EntryStatus.PENDING),
         (leaver(applied=ABSENT, status=EntryStatus.SETTLED), {1}, PRESENT, EntryStatus.DUE),  # put in by hand
         (leaver(), set(), ABSENT, EntryStatus.SETTLED),
+        (leaver(applied=UNKNOWN), set(), UNKNOWN, EntryStatus.DUE),  # an addition may still arrive
+        (leaver(applied=UNKNOWN), {1}, PRESENT, EntryStatus.DUE),
         (leaver(status=EntryStatus.HELD), set(), ABSENT, EntryStatus.SETTLED),
         (leaver(status=EntryStatus.SETTLED, applied=ABSENT, reason=Reason.OTHER_KEY), {1}, ABSENT, EntryStatus.SETTLED),
         (leaver(status=EntryStatus.QUARANTINED), {1}, PRESENT, EntryStatus.DUE),  # over: as Moodle shows
