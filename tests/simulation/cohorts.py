@@ -85,6 +85,8 @@ class Day:
     """Whether nothing was ever done for this Moodle; otherwise it was adopted long since."""
     loaded: bool = True
     """Whether the sources are loaded, for a fresh sink."""
+    behind: bool = False
+    """Whether nobody hears what others have decided, unless they have to make sure."""
     settings: SinkSettings = field(default_factory=lambda: SETTINGS)
     rng: random.Random = field(init=False)
     happened: Counter[str] = field(default_factory=Counter)
@@ -212,7 +214,8 @@ class Day:
         around = Surroundings(self.timeline, threads, threads, MemoryMetrics(), MemoryTracer(), Pseudonym(b"k"))
         restorer = Restorer(self.broker)
         log = TransactionLog(self.broker, name, lambda _place: self._dangerous(name))
-        signs = (Signs if self.fresh else Adopted)(self.broker, self.seed + self._born, lambda: self.loaded)
+        kind = Signs if self.fresh else Adopted
+        signs = kind(self.broker, self.seed + self._born, lambda: self.loaded, lambda: self.behind)
         parts = assemble(
             "moodle", self.settings, site, around, CODEC, log, signs, PARTITIONS, name, restorer, self.topic
         )

@@ -30,9 +30,13 @@ def standing_of(broker: Broker) -> Standing:
 class Signs:
     """``Signs`` of one process."""
 
-    def __init__(self, broker: Broker, seed: int, loaded: Callable[[], bool]) -> None:
-        """``loaded``: whether the checkpoints say so of every source."""
-        self._broker, self._rng, self._loaded = broker, random.Random(seed), loaded
+    def __init__(
+        self, broker: Broker, seed: int, loaded: Callable[[], bool], behind: Callable[[], bool] = lambda: False
+    ) -> None:
+        """``loaded``: whether the checkpoints say so of every source; ``behind``: whether nothing new is heard now, but by
+        those who ask ``again``.
+        """
+        self._broker, self._rng, self._loaded, self._behind = broker, random.Random(seed), loaded, behind
         self._old: Standing | None = None
         """An answer may be some time old, but never older than ``again``."""
 
@@ -40,7 +44,7 @@ class Signs:
         if self._rng.random() < 0.5:
             return None
         stale = self._old is None or (begun and not self._old.begun)
-        if stale or self._rng.random() < 0.5:
+        if stale or (not self._behind() and self._rng.random() < 0.5):
             self._old = standing_of(self._broker)
         return self._old
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -133,6 +133,57 @@ def test_cohorts_of_others_only_make_it_wait_for_the_first_load() -> None:
 
     assert (waited, written) == (Why.FIRST_LOAD, 0)
     assert [reason for reason, _ in decisions(day)] == [Why.FIRST_LOAD, Why.NONE_NAMED]
+
+
+def test_who_takes_the_decision_over_makes_sure_that_none_was_made() -> None:
+    """By then the cohorts have members that records name: those that the former owner has added."""
+    day = watched(Day(9, CALM, crashes=0.0, processes=2, fresh=True, loaded=False))
+    day.moodle.members[day.moodle.make("staff").id] |= {900}
+    for cohort in COHORTS[1:]:
+        day._announce(cohort)
+        day._say(cohort, STUDENTS[1], Presence.PRESENT)
+    turn_until(
+        day,
+        lambda: (
+            [why(day), *(one.parts.consumer.standing.adoption is None for one in day.running)]
+            == [Why.FIRST_LOAD, False, False]
+        ),
+    )
+    day.behind = day.loaded = True
+    decider = day.running[0]
+    turn_until(day, lambda: day.moodle.added)
+    (other,) = (one for one in day.running if one is not decider)
+    assert not other.parts.consumer.standing.applying
+    day._kill(decider)
+    for cohort in COHORTS[1:]:
+        day._say(cohort, STUDENTS[2], Presence.PRESENT)
+    turn_until(day, lambda: all(day.moodle.of(cohort) == {101, 102} for cohort in COHORTS[1:]))
+
+    assert [reason for reason, _ in decisions(day)] == [Why.FIRST_LOAD, Why.NONE_NAMED]
+
+
+def test_a_decision_that_could_not_be_committed_is_forgotten_with_its_partition(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its markers would say that the sink is applying, though nobody has written down that it is."""
+    day = watched(Day(10, CALM, crashes=0.0, fresh=True))
+    turn_until(day, lambda: day.running)
+    ledger = day.running[0].parts.ledger
+    refused: list[datetime] = []
+
+    def refuse(now: datetime, _: frozenset[int]) -> bool:
+        refused.append(now)
+        return False
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "commit", refuse)
+        turn_until(day, lambda: len(refused) > 3)
+    day.broker.owners[0] = "somebody who has not said anything yet"
+    turn_for(day, 20)
+
+    assert day.broker.records(LEDGER) == []
+    del day.broker.owners[0]
+    turn_until(day, lambda: standing_of(day.broker).applying)
 
 
 def test_in_shadow_everything_is_taken_in_and_nothing_waits_in_memory() -> None:
