@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from consumers.cohorts import transitions
-from consumers.cohorts.calls import Sent, Writer, send
+from consumers.cohorts.calls import Sent, Writer, cohort_of, send
 from consumers.cohorts.desk import Desk, Prepared
 from consumers.cohorts.findings import apply_findings
 from consumers.cohorts.plan import Addition, Plan, build_plan
@@ -51,7 +51,8 @@ class Additions:
 
         def job() -> Answer:
             with self._desk.witness.call("moodle add members", contexts, len(by_row)) as span:
-                sent = send(sorted(by_row), self._writer.add_members, self._desk.lease.holds, self._desk.clock)
+                desk = self._desk
+                sent = send(sorted(by_row), self._writer.add_members, desk.lease.holds, desk.clock, cohort_of)
                 sent.span = span.context
                 if sent.failure is not None:
                     span.fail(sent.failure.fault.code)
@@ -123,6 +124,8 @@ class Additions:
                 self._unknown(add, outcome.value, now)
         for row, fault in sent.refused.items():
             forbidden = row in sent.forbidden
+            if forbidden:
+                desk.forbid(by_row[row].cohort, now)
             self._park(by_row[row], Reason.COHORT_FORBIDDEN if forbidden else Reason.ROW_REFUSED, fault.code, now)
         for row in sent.unknown:
             self._unknown(by_row[row], sent.failure.fault.code if sent.failure else "", now)

@@ -7,7 +7,7 @@ without noticing sends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
@@ -75,8 +75,16 @@ class Sent(Generic[T, R]):
     """The span around the calls."""
 
 
-def send(items: Sequence[T], call: Callable[[Sequence[T]], Mapping[T, R]], lease: Lease, clock: Clock) -> Sent[T, R]:
-    """Send the items in one call; if it is refused, halve it until each culprit stands alone."""
+def send(
+    items: Sequence[T],
+    call: Callable[[Sequence[T]], Mapping[T, R]],
+    lease: Lease,
+    clock: Clock,
+    place: Callable[[T], Hashable] = lambda item: item,
+) -> Sent[T, R]:
+    """Send the items in one call; if it is refused, halve it until each culprit stands alone. ``place`` tells where a
+    right is wanted for an item: if one is forbidden there, all are.
+    """
     sent: Sent[T, R] = Sent(began=clock.now())
     began = clock.monotonic()
     steps = halve(items)
@@ -90,10 +98,12 @@ def send(items: Sequence[T], call: Callable[[Sequence[T]], Mapping[T, R]], lease
             sent.done.update(call(part))
         except (Refused, Forbidden) as error:
             refusal = error
-            if len(part) == 1:
+            if isinstance(error, Forbidden) and len({place(item) for item in part}) == 1:
+                refusal = None  # it is told what it is: no half would fare better
+                sent.refused |= dict.fromkeys(part, error.fault)
+                sent.forbidden |= set(part)
+            elif len(part) == 1:
                 sent.refused[part[0]] = error.fault
-                if isinstance(error, Forbidden):
-                    sent.forbidden.add(part[0])
         except MoodleError as error:
             sent.failure = error
             if isinstance(error, OutcomeUnknown):
@@ -116,6 +126,11 @@ class Matches:
 
     found: Mapping[str, CohortMatches]
     failure: MoodleError | None = None
+
+
+def cohort_of(row: Row) -> int:
+    """Where the rights for a row are wanted."""
+    return row.cohort_id
 
 
 def look_up(reader: Reader, idnumbers: Sequence[str]) -> Matches:

@@ -189,7 +189,7 @@ class Creations:
     def _settle(self, entry: CohortEntry, moodle_id: int | None, how: str, now: datetime) -> None:
         settled = transitions.settle_cohort(entry, moodle_id, now)
         self._desk.ledger.put_cohort(settled)
-        if entry.moodle_id is not None and entry.status is not EntryStatus.SETTLED:  # it was gone
+        if entry.moodle_id is not None and (entry.reason == Reason.COHORT_GONE or entry.moodle_id != moodle_id):
             members_unknown(self._desk, entry.cohort, now)
         left = (one.applied is Presence.ABSENT for one in self._desk.ledger.entries_of(entry.cohort))
         if how == "found" and any(left):

@@ -13,15 +13,17 @@ from typing import Any
 
 from connector.runtime.clock import Clock
 from connector.runtime.messages import Message
+from consumers.cohorts import transitions
 from consumers.cohorts.backlog import Backlog
 from consumers.cohorts.crew import Crew
 from consumers.cohorts.ledger import Ledger
 from consumers.cohorts.pause import Pause, concerns_site
+from consumers.cohorts.reasons import Reason
 from consumers.cohorts.roll import Roll
 from consumers.cohorts.settings import SinkSettings
 from consumers.cohorts.witness import Witness
 from consumers.moodle.errors import MoodleError
-from schemas.records import JournalEntry, LedgerEntry
+from schemas.records import EntryStatus, JournalEntry, LedgerEntry
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,12 @@ class Desk:
                 **({"revision": entry.desired_revision, "user_id": entry.user_id} | more),
             )
         )
+
+    def forbid(self, cohort: str, now: datetime) -> None:
+        """The service user may not change the cohort's members; that is tried again from time to time."""
+        entry = self.ledger.cohort(cohort)
+        if entry is not None and entry.status is EntryStatus.SETTLED:
+            self.ledger.put_cohort(transitions.park_cohort(entry, Reason.COHORT_FORBIDDEN, now))
 
     def entries(self, keys: Iterable[tuple[str, str]]) -> Iterable[LedgerEntry]:
         """The entries of these keys as they are now; those that are no longer ours are left out."""

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 
 from consumers.cohorts import transitions
-from consumers.cohorts.calls import Reader, Sent, Shown, Writer, read_members, send
+from consumers.cohorts.calls import Reader, Sent, Shown, Writer, cohort_of, read_members, send
 from consumers.cohorts.desk import Desk, Prepared
 from consumers.cohorts.findings import apply_findings
 from consumers.cohorts.guard import Verdict, guard
@@ -225,7 +225,7 @@ class Removals:
 
         def job() -> Answer:
             with desk.witness.call("moodle remove members", contexts, len(chosen)) as span:
-                sent = send(sorted(chosen), remove, desk.lease.holds, desk.clock)
+                sent = send(sorted(chosen), remove, desk.lease.holds, desk.clock, cohort_of)
                 sent.span = span.context
                 if sent.failure is not None:
                     span.fail(sent.failure.fault.code)
@@ -286,7 +286,7 @@ class Removals:
             row = Row(removal.cohort_id, removal.user_id)
             if row in sent.done:
                 gone += self._gone(removal, "ok", now)
-            elif row in sent.refused:
+            elif row in sent.refused and row not in sent.forbidden:
                 self._refused(removal, sent.refused[row].code, now)
             elif row in unknown:
                 code = sent.failure.fault.code if sent.failure else ""
@@ -294,6 +294,8 @@ class Removals:
                     desk.ledger.put(transitions.quarantine(entry, Reason.REMOVAL_UNKNOWN, removal.user_id, now))
                     desk.note(entry, "unknown_outcome", now, action="remove", user_id=removal.user_id, answer=code)
             else:
+                if row in sent.forbidden:
+                    desk.forbid(removal.cohort, now)
                 self._not_applied([removal])
         if gone and sent.span is not None:
             desk.witness.applied(gone, "removed", sent.span, sent.began, sent.ended)

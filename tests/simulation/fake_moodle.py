@@ -12,7 +12,7 @@ from connector.runtime.collation import loose_key
 from connector.runtime.messages import MoodleMessage
 from consumers.moodle.batches import Row
 from consumers.moodle.errors import Fault, Halted, MoodleError, OutcomeUnknown, Refused, Unavailable
-from consumers.moodle.resolution import UNKNOWN, Found, Resolution
+from consumers.moodle.resolution import UNKNOWN, Ambiguous, Found, Resolution
 from consumers.moodle.values import Category, Cohort, CohortMatches, Members, Sighting, System, User
 from consumers.moodle.writing import Added, NewCohort
 from tests.simulation.threads import Job, Timeline
@@ -47,6 +47,8 @@ class FakeMoodle:
     url: str = "https://moodle.example.test"
     loss: tuple[int, int] | None = None
     """What a reading of all accounts would lose, and of how many, while it waits for a person."""
+    doubled: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Keys that several accounts carry."""
     never_there: set[int] = field(default_factory=set)
     """Accounts that the site does not have, and never had as far as it knows."""
     usernames: dict[int, str] = field(default_factory=dict)
@@ -172,6 +174,8 @@ class FakeMoodle:
         """Nothing is cached."""
 
     def _account(self, key: str) -> Resolution:
+        if key in self.doubled:
+            return Ambiguous(self.doubled[key])
         user = self.accounts.get(key)
         return UNKNOWN if user is None or user in self.deleted else Found(user, f"u{user}")
 

@@ -71,6 +71,21 @@ def test_what_is_forbidden_for_one_cohort_is_told_apart() -> None:
     assert ({1}, {2: "ok"}) == (sent.forbidden, sent.done)
 
 
+def test_rows_of_one_cohort_are_forbidden_together() -> None:
+    """A lost right costs a call for each cohort, not one for each row."""
+
+    def call(items: Sequence[int]) -> dict[int, str]:
+        if any(item < 100 for item in items):
+            raise error(Forbidden)
+        return dict.fromkeys(items, "ok")
+
+    rows = [*range(100), *range(100, 200)]
+    sent = send(rows, call, lambda: True, CLOCK, lambda row: row // 100)
+
+    assert (set(range(100)), 100, 3) == (sent.forbidden, len(sent.done), sent.calls)
+    assert sent.refused.keys() == sent.forbidden
+
+
 class Site:
     """A reader over a few cohorts."""
 

@@ -1,0 +1,153 @@
+"""Students, keys and accounts that do not go together one by one: nobody is added or removed in the place of another."""
+
+from __future__ import annotations
+
+from consumers.cohorts.reasons import Reason
+from schemas.records import EntryStatus, LedgerEntry, Presence
+from tests.simulation.cohorts import COHORTS, FOREIGN, STUDENTS, TWIN, Day
+from tests.simulation.fake_moodle import Chances
+from tests.simulation.turns import turn_for, turn_until
+
+ABSENT, PRESENT = Presence.ABSENT, Presence.PRESENT
+A, B = COHORTS[:2]
+ONE, OTHER = STUDENTS[1], STUDENTS[5]
+"""Whose accounts are 101 and 105."""
+
+
+def day_with(*students: str) -> Day:
+    """Cohorts A and B in Moodle; these students are in A."""
+    day = Day(4, Chances(), crashes=0.0)
+    day.moodle.on_removal = lambda _cohort, _user: (
+        None
+    )  # accounts move: the day's own check goes by who has the key now
+    for cohort in (A, B):
+        day._announce(cohort)
+    for student in students:
+        day._say(A, student, PRESENT)
+    accounts = {day.moodle.accounts[student] for student in students}
+    turn_until(day, lambda: day.moodle.of(A) == accounts and day.moodle.number(B) is not None)
+    return day
+
+
+def entry(day: Day, student: str, cohort: str = A) -> LedgerEntry:
+    return day.ledger()[cohort, student]
+
+
+def recheck(day: Day, student: str) -> None:
+    """As the reconciler asks, or a replay: the last word once more."""
+    day._write(day.wanted[A, student])
+
+
+def test_two_keys_of_one_account_are_one_member() -> None:
+    """The account stays while one of them is wanted, and is removed once."""
+    day = day_with(STUDENTS[0], TWIN)
+    day._say(A, STUDENTS[0], ABSENT)
+    turn_for(day, 30)
+    stayed = day.moodle.of(A)
+    day._say(A, TWIN, ABSENT)
+    turn_for(day, 30)
+
+    assert (stayed, day.moodle.of(A)) == ({100}, set())
+    assert [(A, 100)] == day.moodle.added
+    assert [(A, 100)] == day.moodle.removed
+    assert not day.moodle.phantoms
+
+
+def test_a_key_of_two_accounts_is_nobodys_until_one_is_left() -> None:
+    """It is parked by name; who was added for it before is removed by the recorded number, whoever carries it by then."""
+    day = day_with(ONE)
+    day.moodle.doubled[ONE] = (101, 105)
+    turn_for(day, 130)  # what was known of accounts is asked again
+    day._say(B, ONE, PRESENT)
+    turn_until(day, lambda: (B, ONE) in day.ledger() and entry(day, ONE, B).reason == Reason.AMBIGUOUS)
+    day._say(A, ONE, ABSENT)
+    turn_until(day, lambda: not day.moodle.of(A))
+    nobody = day.moodle.of(B)
+    del day.moodle.doubled[ONE]
+    day.moodle.accounts[ONE] = 105
+    turn_until(day, lambda: day.moodle.of(B) == {105})
+
+    assert nobody == set()
+    assert [(A, 101)] == day.moodle.removed
+
+
+def test_a_key_that_moved_to_another_account_is_removed_where_it_was_added() -> None:
+    """The new account, which somebody else may have put there, is left alone; the next addition is the new one's."""
+    day = day_with(ONE)
+    number = day.moodle.number(A)
+    assert number is not None
+    day.moodle.accounts[ONE] = 105
+    day.moodle.members[number] |= {105, FOREIGN}
+    turn_for(day, 130)
+    day._say(A, ONE, ABSENT)
+    turn_until(day, lambda: 101 not in day.moodle.of(A))
+    turn_for(day, 10)
+    left = day.moodle.of(A)
+    day.moodle.members[number].discard(105)
+    day._say(A, ONE, PRESENT)
+    turn_until(day, lambda: 105 in day.moodle.of(A))
+    turn_for(day, 5)
+
+    assert left == {105, FOREIGN}
+    assert entry(day, ONE).user_id == 105
+    assert not day.moodle.phantoms
+
+
+def test_an_account_that_was_merged_into_another_is_followed() -> None:
+    """The old one is deleted and its memberships go; the key is the new one's, who comes in by a look, and out again."""
+    day = day_with(ONE)
+    number = day.moodle.number(A)
+    assert number is not None
+    day.moodle.deleted.add(101)
+    day.moodle.members[number].discard(101)
+    day.moodle.accounts[ONE] = 106
+    turn_for(day, 130)
+    recheck(day, ONE)
+    turn_until(day, lambda: day.moodle.of(A) == {106})
+    day._say(A, ONE, ABSENT)
+    turn_until(day, lambda: not day.moodle.of(A))
+
+    assert [(A, 106)] == day.moodle.removed
+    assert not day.moodle.phantoms
+
+
+def test_a_deleted_account_blocks_nobody() -> None:
+    """Its membership has gone with it: who leaves with it leaves, who is added with it is parked, the others go on."""
+    day = day_with(*STUDENTS[1:9])
+    number = day.moodle.number(A)
+    assert number is not None
+    day.moodle.deleted.add(101)  # its row has stayed, as it may after a merge or an import
+    for student in STUDENTS[1:9]:
+        day._say(A, student, ABSENT)
+        day._say(B, student, PRESENT)
+    turn_until(day, lambda: day.moodle.of(A) <= {101} and len(day.moodle.of(B)) == 7)
+    turn_for(day, 20)
+
+    assert (EntryStatus.PARKED, Reason.NO_ACCOUNT) == (entry(day, ONE, B).status, entry(day, ONE, B).reason)
+    assert entry(day, ONE).applied is ABSENT
+    assert not day.moodle.phantoms
+
+
+def test_a_renamed_account_stays_where_it_is() -> None:
+    """Its number is the same: nothing is sent."""
+    day = day_with(ONE)
+    writes = day.moodle.writes
+    day.moodle.usernames[101] = "married"
+    turn_for(day, 130)
+    recheck(day, ONE)
+    turn_for(day, 30)
+
+    assert (writes, {101}) == (day.moodle.writes, day.moodle.of(A))
+
+
+def test_a_cohort_that_a_person_renamed_is_still_the_same() -> None:
+    """It is addressed by its number, so members come and go; no second one is made."""
+    day = day_with(ONE)
+    number = day.moodle.number(A)
+    assert number is not None
+    day.moodle.cohorts[number] = "renamed by hand"
+    day._say(A, OTHER, PRESENT)
+    day._say(A, ONE, ABSENT)
+    turn_until(day, lambda: day.moodle.members[number] == {105})
+
+    assert day.moodle.number(A) is None
