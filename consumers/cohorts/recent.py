@@ -63,13 +63,6 @@ class Recent:
             Intent(cohort, student, revision, under, bool(shown)) for cohort, student, revision, under, shown in rows
         ]
 
-    def present(self, cohort: str | None = None) -> int:
-        """How many memberships Moodle shows: of a cohort, or of the whole partition."""
-        query = "SELECT COUNT(*) FROM entries WHERE applied = 'present'"
-        if cohort is None:
-            return int(self._database.execute(query).fetchone()[0])
-        return int(self._database.execute(f"{query} AND cohort = ?", (cohort,)).fetchone()[0])
-
     def forget_before(self, moment: datetime) -> None:
         """Drop what was noted earlier."""
         for table in ("intents", "followed"):

@@ -24,11 +24,11 @@ class Spending:
         intents = []
         for cohort in {removal.cohort for removal in wanted}:
             partition = ledger.partition_of(cohort)
-            recent = ledger.store(partition).recent
-            present[cohort] = recent.present(cohort)
+            store = ledger.store(partition)
+            present[cohort] = store.present(cohort)
             if partition not in present:
-                recent.forget_before(now - KEPT)
-                present[partition] = recent.present()
-                intents += recent.intents(now - DAY)
+                store.recent.forget_before(now - KEPT)
+                present[partition] = store.present()
+                intents += store.recent.intents(now - DAY)
         marks = {mark_of(removal): allowance for removal, allowance in approved.items() if not removal.released}
         return open_breaker(self._limits, self._allowances, now, ledger.partition_of, present, intents, marks)

@@ -101,7 +101,7 @@ def test_accept_shows_what_other_patterns_would_change(world: World) -> None:
 
 def test_nothing_is_held(world: World) -> None:
     """And a hash that stands for nothing releases nothing."""
-    assert answer(world, "held") == {"hash": None, "held": []}
+    assert answer(world, "held") == {"hash": None, "until": None, "held": []}
 
     refused = command(world, "approve", "0123456789ab")
 

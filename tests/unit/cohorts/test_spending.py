@@ -276,3 +276,37 @@ def test_a_removal_that_is_tried_again_counts_from_its_last_attempt(tmp_path: Pa
     life.stop()
 
     assert (len(life.sent), standing) == (10, 0)
+
+
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "keep", "discard", "ask"]), st.sampled_from("AB"), st.integers(0, 3), st.booleans()
+    ),
+    max_size=40,
+)
+
+
+@given(CHANGES)
+def test_the_count_of_members_follows_every_change(changes: list[tuple[str, str, int, bool]]) -> None:
+    """Whatever is put, kept or forgotten between two questions."""
+    store = Store(None, "test")
+    store.keep()
+    kept: dict[tuple[str, int], bool] = {}
+    now: dict[tuple[str, int], bool] = {}
+    for change, cohort, number, shown in changes:
+        match change:
+            case "put":
+                now[cohort, number] = shown
+                store.put(member(cohort, f"s{number}", applied=Presence.PRESENT if shown else Presence.ABSENT))
+            case "keep":
+                kept = dict(now)
+                store.keep()
+            case "discard":
+                now = dict(kept)
+                store.discard()
+            case _:
+                assert store.present() == sum(now.values())
+    members = Counter(cohort for (cohort, _), there in now.items() if there)
+
+    assert store.present() == members.total()
+    assert [store.present(cohort) for cohort in "AB"] == [members["A"], members["B"]]
