@@ -72,7 +72,7 @@ def test_what_is_forbidden_for_one_cohort_is_told_apart() -> None:
 
 
 def test_rows_of_one_cohort_are_forbidden_together() -> None:
-    """A lost right costs a call for each cohort, not one for each row."""
+    """A cohort without rights costs no more calls than a single refused row."""
 
     def call(items: Sequence[int]) -> dict[int, str]:
         if any(item < 100 for item in items):
@@ -82,7 +82,8 @@ def test_rows_of_one_cohort_are_forbidden_together() -> None:
     rows = [*range(100), *range(100, 200)]
     sent = send(rows, call, lambda: True, CLOCK, lambda row: row // 100)
 
-    assert (set(range(100)), 100, 3) == (sent.forbidden, len(sent.done), sent.calls)
+    assert (set(range(100)), 100) == (sent.forbidden, len(sent.done))
+    assert sent.calls <= 2 * 8 + 1  # 8: halvings of 200 rows
     assert sent.refused.keys() == sent.forbidden
 
 
