@@ -77,18 +77,22 @@ class Students:
         return True
 
     def _page(self) -> list[str]:
-        """The next parked students; partition by partition, and from the beginning when all had their turn."""
+        """The next parked students, of as many partitions as it takes to fill a question; from the beginning when all had
+        their turn. So the directory sees whether they are few.
+        """
         stores = self._desk.ledger.stores()
         at, reason, after = self._cursor
+        found: list[str] = []
         while at < len(stores):
-            if found := stores[at].parked(reason, after, _PARKED_AT_ONCE):
-                self._cursor = (at, reason, found[-1])
-                return found
+            found += stores[at].parked(reason, after, _PARKED_AT_ONCE - len(found))
+            if len(found) >= _PARKED_AT_ONCE:
+                after = found[-1]
+                break
             at, reason, after = (
                 (at, Reason.AMBIGUOUS, "") if reason is Reason.NO_ACCOUNT else (at + 1, Reason.NO_ACCOUNT, "")
             )
-        self._cursor = (0, Reason.NO_ACCOUNT, "")
-        return []
+        self._cursor = (at, reason, after) if found else (0, Reason.NO_ACCOUNT, "")
+        return list(dict.fromkeys(found))
 
     def _ask(self, name: str, question: Callable[[], Answers | None], done: Callable[[Answers], None]) -> None:
         most, self._desk.accepted_loss = self._desk.accepted_loss, None

@@ -20,7 +20,7 @@ from connector.runtime.clock import Clock
 from connector.runtime.patterns import Pattern
 from consumers.moodle.accounts import AccountReader
 from consumers.moodle.directory_store import Candidate, DirectoryStore
-from consumers.moodle.finders import DirectFinder, Intake, ProfileFinder, Together, one_by_one
+from consumers.moodle.finders import FEW, DirectFinder, Intake, ProfileFinder, Together, one_by_one
 from consumers.moodle.resolution import UNKNOWN, Ambiguous, Deleted, Found, Resolution, normaliser
 from consumers.moodle.settings import DirectorySettings
 
@@ -60,8 +60,8 @@ class Finder(Protocol):
         """See to it that ``values`` are known as well as they ought to be; cheap if they are."""
         ...
 
-    def search(self, values: Collection[str], now: float) -> None:
-        """Look for ``values`` that led to nobody, as far as that is affordable now."""
+    def search(self, values: Collection[str], now: float, *, few: bool) -> None:
+        """Look for ``values`` that led to nobody, as far as that is affordable now; more is if ``few`` are missing."""
         ...
 
     def stale(self, now: float) -> bool:
@@ -98,24 +98,26 @@ class Directory:
         if self._store.meta("refreshed_at") is None and self._finder.stale(self._now()):
             self.keep_fresh()
         self._finder.prepare(wanted, self._now())
-        candidates = self._intake.candidates(wanted)
-        return {key: UNKNOWN if value is None else _resolution(candidates[value]) for key, value in values.items()}
+        return self._answers(values)
 
     def look_for(self, keys: Collection[str]) -> dict[str, Resolution]:
         """``resolve`` for students without an account: looks at Moodle again as far as that is due and affordable.
 
-        A student missing since a moment is looked for at each ``look_again``, one missing for long ever less often.
+        While they are few, each is looked for at each ``look_again``. Of many each has its turn every ten minutes, and
+        ever less often the longer it is missing.
         """
         now = self._now()
-        missing = {value for key in keys if (value := self.normalise(key)) is not None}
-        due = self._intake.due(missing, now)[:LOOKED_FOR_AT_ONCE]
+        values = {key: self.normalise(key) for key in keys}
+        missing = {value for value in values.values() if value is not None}
+        few = len(missing) < FEW
+        due = self._intake.due(missing, now, few=few)[:LOOKED_FOR_AT_ONCE]
         # While another thread reads everything there is nothing to add to it, and its end is not worth waiting for.
         if due and self._reading.acquire(blocking=False):
             try:
-                self._finder.search(due, now)
+                self._finder.search(due, now, few=few)
             finally:
                 self._reading.release()
-        return self.resolve(keys)
+        return self._answers(values)
 
     def keys_of(self, user_ids: Collection[int]) -> dict[int, frozenset[str]]:
         """The normalised keys that lead to each user; none for users without a value, or that do not exist."""
@@ -173,6 +175,11 @@ class Directory:
     def close(self) -> None:
         """Close the store."""
         self._store.close()
+
+    def _answers(self, values: Mapping[str, str | None]) -> dict[str, Resolution]:
+        """What is known of these keys, each with its normalised value."""
+        candidates = self._intake.candidates({value for value in values.values() if value is not None})
+        return {key: UNKNOWN if value is None else _resolution(candidates[value]) for key, value in values.items()}
 
     def _now(self) -> float:
         return self._clock.now().timestamp()

@@ -19,8 +19,12 @@ ALWAYS_LOSABLE = 2
 """Values that may vanish at once however few there are: single accounts do get deleted."""
 LOOK_BACK = 50
 """Newest accounts that are read again for a profile that may have been filled in since."""
+FEW = 100
+"""So many missing students, or more, are looked for in the slower way."""
+SOONEST_OF_MANY = 600.0
+"""Seconds after which one of many is looked for again, and all accounts are read again for their sake."""
 PATIENCE = 10
-"""Someone missing for a time is looked for again after this fraction of it."""
+"""One of many who is missing for a time is looked for again after this fraction of it."""
 LONGEST_PATIENCE = 3600.0
 
 
@@ -87,13 +91,16 @@ class Intake:
         self.take(self.look("username", sorted(unknown)))
         return self.store.candidates(values)
 
-    def due(self, values: Collection[str], now: float) -> list[str]:
-        """Those of ``values`` that should be looked for (again), the longest waiting first."""
+    def due(self, values: Collection[str], now: float, *, few: bool = False) -> list[str]:
+        """Those of ``values`` that should be looked for (again), the longest waiting first. ``few``: all that are missing
+        are these, so none need wait for long.
+        """
         looked = self.store.looked(values)
         waiting = []
         for value in values:
             last = looked[value].last if value in looked else 0.0
-            if now - last >= self._patience(looked[value].missing_since if value in looked else None, now):
+            missing_since = looked[value].missing_since if value in looked else None
+            if now - last >= (self._soonest if few else self._patience(missing_since, now)):
                 waiting.append((last, value))
         return [value for _, value in sorted(waiting)]
 
@@ -101,11 +108,14 @@ class Intake:
         """How many of ``known`` values may vanish without a person."""
         return int(max(ALWAYS_LOSABLE, self._settings.loss_limit * known, self.store.meta("accepted_loss") or 0))
 
+    @property
+    def _soonest(self) -> float:
+        return self._settings.look_again.total_seconds()
+
     def _patience(self, missing_since: float | None, now: float) -> float:
-        soonest = self._settings.look_again.total_seconds()
         if missing_since is None:
-            return soonest
-        return max(soonest, min((now - missing_since) / PATIENCE, LONGEST_PATIENCE))
+            return self._soonest
+        return max(self._soonest, SOONEST_OF_MANY, min((now - missing_since) / PATIENCE, LONGEST_PATIENCE))
 
 
 class DirectFinder:
@@ -124,7 +134,7 @@ class DirectFinder:
         missing = [value for value in values if value not in looked or looked[value].missing_since is not None]
         self._look_up([*found_long_ago, *self._intake.due(missing, now)], now)
 
-    def search(self, values: Collection[str], now: float) -> None:
+    def search(self, values: Collection[str], now: float, *, few: bool) -> None:  # noqa: ARG002 - one look-up costs the same
         self._look_up(values, now)
 
     def stale(self, now: float) -> bool:  # noqa: ARG002 - values age one by one
@@ -176,12 +186,12 @@ class ProfileFinder:
     def prepare(self, values: Collection[str], now: float) -> None:
         """Nothing: a value is known from reading all accounts, or not at all."""
 
-    def search(self, values: Collection[str], now: float) -> None:
+    def search(self, values: Collection[str], now: float, *, few: bool) -> None:
         store = self._intake.store
         newcomers = self._newcomers()
         self._intake.take(newcomers)
         found = {value for value, those in store.candidates(values).items() if those}
-        if len(found) < len(values) and self._affordable(now):
+        if len(found) < len(values) and self._affordable(now, few=few):
             self.refresh(now)
             found = {value for value, those in store.candidates(values).items() if those}
         store.note_looked(found, set(values) - found, now)
@@ -236,11 +246,12 @@ class ProfileFinder:
                         pairs.add((value, name))
         return pairs, ids
 
-    def _affordable(self, now: float) -> bool:
+    def _affordable(self, now: float, *, few: bool) -> bool:
         """Whether everything may be read again for the sake of missing students."""
         if self._intake.store.meta("refused_loss") is not None:
             return self.stale(now)
-        return self._age(now) >= max(self._settings.look_again.total_seconds(), self._pause())
+        soonest = self._settings.look_again.total_seconds()
+        return self._age(now) >= max(soonest if few else max(soonest, SOONEST_OF_MANY), self._pause())
 
     def _age(self, now: float) -> float:
         tried = self._intake.store.meta("tried_at")

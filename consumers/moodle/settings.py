@@ -149,7 +149,8 @@ class DirectorySettings(Section):
     """How often everything is read again when nothing calls for it."""
 
     look_again: Duration = timedelta(seconds=30)
-    """How soon a student without an account is looked for again. It grows with the time that they have been missing."""
+    """How soon a student without an account is looked for again, while fewer than 100 are. Of more, each has its turn every ten
+    minutes, and ever less often the longer they have been missing, once an hour at least."""
 
     refresh_share: float = Field(default=0.05, gt=0, le=1)
     """Largest part of the time that may go into reading everything again for the sake of missing students."""

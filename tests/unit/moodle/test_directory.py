@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from connector.runtime.messages import MoodleMessage
 from consumers.moodle.accounts import WINDOW, ReportColumnsMissing, newest_id
 from consumers.moodle.directory import Directory, open_directory
 from consumers.moodle.errors import Fault, Unavailable
+from consumers.moodle.finders import FEW
 from consumers.moodle.resolution import UNKNOWN, Ambiguous, Deleted, Found
 from consumers.moodle.settings import DirectorySettings
 from consumers.moodle.values import ReportPage, User
@@ -384,22 +386,79 @@ def test_reading_again_for_missing_students_takes_a_bounded_share_of_the_time() 
     assert 60 * accounts.calls.count("report") <= 6 * 3600 * 0.05
 
 
-def test_someone_missing_for_long_is_looked_for_ever_less_often() -> None:
-    """A tenth of the time that they have been missing, an hour at most."""
+def looks(missing: int, hours: int) -> tuple[list[float], Accounts]:
+    """When Moodle was asked for so many missing students, asked about every ten seconds; and the Moodle."""
     accounts = site_of(10)
     directory = directory_of(accounts, by="idnumber")
+    students = [f"nobody{number}" for number in range(missing)]
     times: list[float] = []
     began = accounts.clock.monotonic()
-    for _ in range(24 * 360):
+    for _ in range(hours * 360):
         before = len(accounts.calls)
-        directory.look_for(["nobody"])
+        directory.look_for(students)
         if len(accounts.calls) > before:
             times.append(accounts.clock.monotonic() - began)
         accounts.clock.move(10)
+    return times, accounts
 
-    assert [time for time in times if time <= 120] == [0, 30, 60, 90, 120]
-    assert len([time for time in times if time >= 20 * 3600]) <= 5
-    assert len(times) < 100
+
+def test_while_few_are_missing_each_is_looked_for_within_a_minute() -> None:
+    """However long they have been missing, in one call."""
+    times, accounts = looks(FEW - 1, hours=3)
+    waits = [later - earlier for earlier, later in pairwise(times)]
+
+    assert max(waits) <= 60
+    assert accounts.asked == (FEW - 1) * len(times)
+    assert len(accounts.calls) == len(times)
+
+
+def test_many_who_are_missing_for_long_are_looked_for_ever_less_often() -> None:
+    """Every ten minutes at first, then after a tenth of the time that they have been missing, an hour at most."""
+    times, _ = looks(FEW, hours=14)
+    waits = [later - earlier for earlier, later in pairwise(times)]
+
+    assert [time for time in times if time <= 1800] == [0, 600, 1200, 1800]
+    assert len([time for time in times if time >= 11 * 3600]) <= 4
+    assert waits == sorted(waits)
+    assert max(waits) <= 3600
+
+
+def test_ten_thousand_missing_students_are_cheap() -> None:
+    """Each is asked for every ten minutes at most, 500 in a call, and never more than 1,000 at once."""
+    accounts = site_of(10)
+    directory = directory_of(accounts, by="idnumber")
+    students = [f"nobody{number:05d}" for number in range(10_000)]
+    most = 0
+    for _ in range(6):  # an hour
+        for page in (students[:5000], students[5000:]):
+            for _ in range(5):
+                before = accounts.asked
+                directory.look_for(page)
+                most = max(most, accounts.asked - before)
+        accounts.clock.move(600)
+
+    assert most <= 1000
+    assert accounts.asked == 6 * 10_000
+    assert len(accounts.calls) == 6 * 20
+
+
+def test_all_accounts_are_read_for_the_sake_of_many_every_ten_minutes_at_most() -> None:
+    """And for the sake of a few as often as the share of the time allows."""
+    counts = []
+    for missing in (FEW, FEW - 1):
+        accounts = site_of(100)
+        accounts.seconds_a_report = 0.5
+        directory = directory_of(accounts)
+        directory.refresh()
+        accounts.calls.clear()
+        began = accounts.clock.monotonic()
+        while accounts.clock.monotonic() - began < 3600:
+            directory.look_for([f"nobody{number}" for number in range(missing)])
+            accounts.clock.move(10)
+        counts.append(accounts.calls.count("report"))
+
+    assert counts[0] <= 6
+    assert counts[1] >= 60
 
 
 def test_direct_look_ups_are_kept_and_renewed_when_old() -> None:
