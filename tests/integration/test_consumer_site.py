@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from connector.commands import accept_site
+from connector.commands import accept_site, rebuild
 from connector.commands.settings import Settings
 from connector.runtime.errors import Halted
+from connector.runtime.kafka import topics
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.lifecycle import ExitCode
 from schemas.records import Alert, AlertState, PartitionMarker, Presence
@@ -99,13 +100,48 @@ def test_a_restored_moodle_is_accepted_by_a_person(world: World, capsys: pytest.
 
 def test_the_marker_says_which_site_it_speaks_of(world: World) -> None:
     """With the newest accounts that the ledger names, and the oldest."""
+
+    def told() -> bool:
+        world.publish(world.says("A", world.student(1)))  # something to commit
+        return len(_accounts(world)) == 6
+
     world.publish(world.cohort("A"), *(world.says("A", world.student(n)) for n in range(1, 9)))
     with world.consumer(site_check="1s") as consumer:
         run_until(consumer, lambda: len(world.members("A")) == 8 and consumer.idle)
-        world.publish(world.says("A", world.student(1)))
-        run_until(consumer, lambda: len(_accounts(world)) == 6)
+        run_until(consumer, told)
 
     assert [world.user(n) for n in (8, 7, 6, 5, 4, 1)] == _accounts(world)
+
+
+def test_a_topic_made_anew_is_taken_in_when_a_person_says_so(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody is added who is there; whom the new topic does not name stays."""
+    site = world.moodle.site
+    world.publish(world.cohort("A"), *(world.says("A", world.student(n)) for n in (1, 2, 3)))
+    with world.consumer() as consumer:
+        run_until(consumer, lambda: len(world.members("A")) == 3 and consumer.idle)
+    admin = world.connection.admin()
+    admin.delete_topics([world.topics.memberships])[world.topics.memberships].result()
+    while world.topics.memberships in topics.partition_counts(world.connection):
+        pass
+    topics.ensure(world.connection, world.topics.source_side())
+    world.publish(world.cohort("A"), *(world.says("A", world.student(n)) for n in (2, 3, 4)))
+    with world.consumer() as consumer, pytest.raises(Halted, match="CS5006"):
+        run_until(consumer, lambda: False)
+    found = shown(world, rebuild.run, capsys)
+    with pytest.raises(Halted, match="CS6031"):
+        ask(world, rebuild.run, "0" * 16)
+    with ThreadPoolExecutor(1) as aside:
+        asked = aside.submit(ask, world, rebuild.run, found["hash"])
+        while len(world.records(world.topics.commands)) < 4:
+            assert not asked.done()
+        with world.consumer() as consumer:
+            run_until(consumer, done(asked))
+            run_until(consumer, lambda: len(world.members("A")) == 4 and consumer.idle)
+
+    assert asked.result() is ExitCode.OK
+    assert (4, 3, 1) == (found["other_topic"], found["wanted"], found["unnamed"])
+    assert (1, 2, 1) == (found["ahead"]["add"], found["ahead"]["there"], found["ahead"]["foreign"])
+    assert (4, 0) == (site.totals["added"], site.totals["removed"])
 
 
 def _accounts(world: World) -> list[int]:
