@@ -14,7 +14,9 @@ from functools import partial
 from consumers.cohorts import transitions
 from consumers.cohorts.calls import Matches, Reader, Sent, Writer, look_up, send
 from consumers.cohorts.desk import Desk, Prepared
+from consumers.cohorts.pause import concerns_site
 from consumers.cohorts.reasons import RETRIED, Reason
+from consumers.moodle.errors import Forbidden, MoodleError
 from consumers.moodle.values import SYSTEM, CategoryNamed, Cohort
 from consumers.moodle.writing import NewCohort
 from schemas.records import CohortEntry, CohortState, EntryStatus, JournalEntry, Presence
@@ -120,10 +122,21 @@ class Creations:
         assert isinstance(answer, Matches)
         self._desk.heard(answer.failure)
         now = self._desk.clock.now()
-        for cohort in cohorts if answer.failure is None else ():
+        for cohort in cohorts:
             entry = self._desk.ledger.cohort(cohort)
-            if entry is not None:
+            if entry is None:
+                continue
+            if (failure := answer.failure) is None:
                 self._place(entry, answer, now)
+            elif not concerns_site(failure):  # the site's faults are tried again with the pause
+                self._not_looked(entry, failure, now)
+
+    def _not_looked(self, entry: CohortEntry, failure: MoodleError, now: datetime) -> None:
+        """Moodle does not say whether it has the cohort."""
+        if isinstance(failure, Forbidden) and entry.status is EntryStatus.PENDING:
+            self._park(entry, Reason.COHORT_FORBIDDEN, now)
+        else:
+            self._next_try[entry.cohort] = now + self._desk.settings.cohort_retry
 
     def _place(self, entry: CohortEntry, answer: Matches, now: datetime) -> None:
         """Use what was found; what is missing is made, if the source has it and no creation may still arrive."""
