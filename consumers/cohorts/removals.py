@@ -17,12 +17,12 @@ from consumers.cohorts import transitions
 from consumers.cohorts.calls import Reader, Sent, Shown, Writer, cohort_of, read_members, send
 from consumers.cohorts.desk import Desk, Prepared
 from consumers.cohorts.findings import apply_findings
-from consumers.cohorts.guard import Verdict, guard
-from consumers.cohorts.plan import Plan, Removal, build_plan
+from consumers.cohorts.guard import guard
+from consumers.cohorts.plan import Finding, Plan, Removal, build_plan
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.spending import Spending
 from consumers.moodle.batches import REMOVE_FIELDS, CallCost, CallLimits, Row, next_call
-from schemas.records import LedgerEntry, Presence
+from schemas.records import EntryStatus, LedgerEntry, Presence
 
 Key = tuple[str, str]
 Answer = Sent[Row, None]
@@ -172,22 +172,18 @@ class Removals:
         entries = [entry for entry in desk.entries(keys) if entry.due_at is not None and entry.due_at <= now]
         plan = self._plan([entry for entry in entries if entry.cohort in shown.members], shown.members, now)
         self._settle(plan, now)
+        for entry in entries if shown.failure is None else ():
+            if entry.cohort not in shown.members:  # nobody may look into it
+                self._put_off((entry.cohort, entry.student), now)
         # What was approved and has no intent yet keeps its place; what is withdrawn before gives it back.
         standing = {removal: approval.allowance for removal, approval in self._approved.items()}
         verdict = guard(plan, self._spending.left(plan.removals, standing, now))
-        self._hold(verdict, now)
+        held = (Finding(removal.cohort, removal.student, EntryStatus.HELD, verdict.reason) for removal in verdict.held)
+        apply_findings(desk, held, now)
         for removal in verdict.approved.removals:
             desk.crew.lock([removal.cohort])
             allowance = verdict.allowances.get(removal)
             self._approved[removal] = _Approval(desk.clock.monotonic(), shown.members, allowance)
-
-    def _hold(self, verdict: Verdict, now: datetime) -> None:
-        for removal in verdict.held:
-            for entry in self._desk.entries([(removal.cohort, removal.student)]):
-                held = transitions.hold(entry, verdict.reason, now)
-                self._desk.ledger.put(held)
-                self._desk.note(held, "held", now, action="remove", reason=verdict.reason)
-                self._desk.witness.set_aside(held, "held", verdict.reason, now)
 
     def _remove(self, now: datetime) -> bool:
         """Write the intents and prepare the call, with those that are right to this moment."""
