@@ -49,6 +49,8 @@ class FakeMoodle:
     """What a reading of all accounts would lose, and of how many, while it waits for a person."""
     doubled: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Keys that several accounts carry."""
+    closed: set[int] = field(default_factory=set)
+    """Cohorts that the service user may not look into."""
     never_there: set[int] = field(default_factory=set)
     """Accounts that the site does not have, and never had as far as it knows."""
     usernames: dict[int, str] = field(default_factory=dict)
@@ -93,8 +95,9 @@ class FakeMoodle:
         self.member_reads += 1
         return self._read(
             lambda: Members(
-                {i: frozenset(self.members[i]) for i in ids if i in self.members},
+                {i: frozenset(self.members[i]) for i in ids - self.closed if i in self.members},
                 frozenset(i for i in ids if i not in self.members),
+                frozenset(ids & self.closed),
             )
         )
 

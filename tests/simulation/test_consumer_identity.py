@@ -140,6 +140,22 @@ def test_a_renamed_account_stays_where_it_is() -> None:
     assert (writes, {101}) == (day.moodle.writes, day.moodle.of(A))
 
 
+def test_a_cohort_that_may_not_be_looked_into_is_asked_for_ever_less_often() -> None:
+    """Nobody is removed from it unseen, and Moodle is not kept busy with it; it goes on when the right is back."""
+    day = day_with(ONE)
+    number = day.moodle.number(A)
+    assert number is not None
+    day.moodle.closed.add(number)
+    day._say(A, ONE, ABSENT)
+    turn_for(day, 300)
+    reads, stayed = day.moodle.member_reads, day.moodle.of(A)
+    day.moodle.closed.clear()
+    turn_until(day, lambda: not day.moodle.of(A))
+
+    assert stayed == {101}
+    assert reads <= 12
+
+
 def test_a_cohort_that_a_person_renamed_is_still_the_same() -> None:
     """It is addressed by its number, so members come and go; no second one is made."""
     day = day_with(ONE)
