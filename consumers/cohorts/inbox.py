@@ -36,9 +36,10 @@ class KafkaInbox:
 
     def poll(self, limit: int, timeout: float) -> Arrivals:
         messages = self._group.poll(limit, timeout)
-        if self._on_hold and self._new:
-            self._group.pause(self._new)
-        self._new.clear()
+        if self._new:
+            # The client goes on pausing a partition that it lost while it was paused, and that comes back.
+            (self._group.pause if self._on_hold else self._group.resume)(self._new)
+            self._new.clear()
         return Arrivals(messages, self._commands.poll(limit), self._rereading.poll())
 
     def hold(self, *, on: bool) -> None:

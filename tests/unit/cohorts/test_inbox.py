@@ -16,7 +16,9 @@ from tests.unit.cohorts.values import NOW
 
 
 class _Group:
-    """Assigns partitions within a poll, and only those that it has assigned can be paused, as with the client."""
+    """Assigns partitions within a poll, and only those that it has assigned can be paused, as with the client; it forgets
+    no pause when a partition goes, either.
+    """
 
     def __init__(self, _connection: object, _topic: str, _group: str, share: Any) -> None:
         self._share = share
@@ -26,7 +28,7 @@ class _Group:
     def poll(self, _limit: int, _timeout: float) -> list[Any]:
         if self.to_come:
             starts = self._share.start_of(dict.fromkeys(self.to_come))
-            self.fetched |= dict.fromkeys(starts, True)
+            self.fetched |= {partition: self.fetched.get(partition, True) for partition in starts}
             self.to_come = []
         return []
 
@@ -49,6 +51,9 @@ class _Tail:
     def watch(self, partition: int, offset: int) -> None:
         self.watched[partition] = offset
 
+    def forget(self, partition: int) -> None:
+        del self.watched[partition]
+
     def poll(self, _limit: int) -> list[Any]:
         return []
 
@@ -70,6 +75,29 @@ class _Share:
     def release(self, _partitions: frozenset[int]) -> None: ...
 
     def lose(self, _partitions: frozenset[int]) -> None: ...
+
+
+def test_a_partition_that_was_lost_on_hold_is_fetched_when_it_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hold has ended meanwhile, for those that were left."""
+    monkeypatch.setattr(inbox, "GroupConsumer", _Group)
+    monkeypatch.setattr(inbox, "Tail", _Tail)
+    ledger = Ledger(_Log(), 4, lambda _entry: None)
+
+    def take(partition: int) -> None:
+        ledger.open(Store(None, "test"), PartitionMarker(partition, "topic", 0, 0, 0, "", NOW))
+
+    box: Any = inbox.KafkaInbox(None, Topics("p", "moodle"), "group", _Share(take), ledger)  # type: ignore[arg-type]
+    box.group.to_come = [0, 1]
+    box.poll(10, 0.0)
+    box.hold(on=True)
+    box.gone(frozenset({0}), in_order=False)
+    ledger.drop([0])
+    box.hold(on=False)
+    box.group.to_come = [0]
+    box.poll(10, 0.0)
+
+    assert {0: True, 1: True} == box.group.fetched
+    ledger.drop({0, 1})
 
 
 def test_partitions_that_come_while_on_hold_are_on_hold_too(monkeypatch: pytest.MonkeyPatch) -> None:
