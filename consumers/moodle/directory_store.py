@@ -6,6 +6,7 @@ again from Moodle. Safe for use by several threads of one process.
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator
@@ -191,16 +192,25 @@ def _open(path: Path | None, fingerprint: str) -> sqlite3.Connection:
     """The database, emptied first if it is not what is wanted."""
     if path is None:
         return _made(":memory:", fingerprint)
-    if path.exists():
-        db = sqlite3.connect(path, check_same_thread=False)
-        if _fits(db, fingerprint):
-            db.executescript(_SESSION)
-            return db
-        db.close()
-        for suffix in ("", "-journal", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return _made(str(path), fingerprint)
+    with _alone(path):
+        if path.exists():
+            db = sqlite3.connect(path, check_same_thread=False)
+            if _fits(db, fingerprint):
+                db.executescript(_SESSION)
+                return db
+            db.close()
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+        return _made(str(path), fingerprint)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One opens the file at a time: consumers that start together share it, and one that is half made fits nobody."""
+    with path.with_name(path.name + ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed, or the process ends
+        yield
 
 
 def _fits(db: sqlite3.Connection, fingerprint: str) -> bool:
