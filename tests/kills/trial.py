@@ -134,7 +134,7 @@ class _Trial:
             child,
             works=lambda: "consumer.started" in child.output(),
             chance=random.Random(self._chance.random()),
-            patience=8 * self._scene.times.session + self._scene.times.moodle_settle,
+            patience=5 * self._scene.times.session + self._scene.times.moodle_settle,
             draw=self._draw,
             command=self._scene.command,
             freezing=Freezing(
