@@ -99,6 +99,20 @@ def test_accept_shows_what_other_patterns_would_change(world: World) -> None:
     assert (5, True) == (refused.returncode, "CS2023" in refused.stdout)
 
 
+def test_ledger_and_moodle_belong_together(world: World) -> None:
+    """No site, no list of accounts and no topic waits for a person; a ledger made anew would change nothing."""
+    site = answer(world, "accept-site")
+    ledger = answer(world, "rebuild")
+    refused = command(world, "accept-site", "--hash", "0123456789abcdef")
+
+    assert (False, {"same"}) == (site["odd"], set(site["verdicts"].values()))
+    assert {"waits": None} == answer(world, "accept-directory")
+    assert (0, 0) == (ledger["other_topic"], ledger["unnamed"])
+    assert ledger["wanted"] > 0
+    assert (0, 0) == (ledger["ahead"]["create"], ledger["ahead"]["add"])
+    assert (5, True) == (refused.returncode, "CS6030" in refused.stderr)
+
+
 def test_nothing_is_held(world: World) -> None:
     """And a hash that stands for nothing releases nothing."""
     assert answer(world, "held") == {"hash": None, "until": None, "held": []}
