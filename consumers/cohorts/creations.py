@@ -40,6 +40,10 @@ class Creations:
         self._desk, self._reader, self._writer = desk, reader, writer
         self._next_try: dict[str, datetime] = {}
         self._missing: dict[str, None] = {}
+        self._probes: dict[str, str] = {}
+        """By category that was missing: the one cohort with which it is tried again. The others follow when it is made."""
+        self._freed: set[str] = set()
+        """Cohorts that were parked for a category that is there now."""
         self.returned: set[str] = set()
         """Cohorts that were gone from Moodle and are there again, or that others have filled: what is in them has to be
         looked at."""
@@ -47,6 +51,8 @@ class Creations:
     def note(self, entry: CohortEntry) -> None:
         """An entry was written: it has to be worked off, or no longer."""
         self._missing.pop(entry.cohort, None)
+        if entry.status in (EntryStatus.PARKED, EntryStatus.SETTLED):
+            self._end_probe(entry)
         match entry.status:
             case EntryStatus.PENDING:
                 self._next_try[entry.cohort] = entry.since
@@ -61,6 +67,8 @@ class Creations:
         """Drop the cohorts that are no longer ours."""
         self._next_try = {cohort: moment for cohort, moment in self._next_try.items() if not lost(cohort)}
         self._missing = {cohort: None for cohort in self._missing if not lost(cohort)}
+        self._freed = {cohort for cohort in self._freed if not lost(cohort)}
+        self._probes = {category: cohort for category, cohort in self._probes.items() if not lost(cohort)}
 
     @property
     def waiting(self) -> int:
@@ -154,10 +162,32 @@ class Creations:
             self._park(entry, Reason.COHORT_GONE, now)  # a person deleted it, so it is looked for but never made
         elif found.alike:
             self._park(entry, Reason.COLLIDING, now)
+        elif not self._may_probe(entry):
+            self._next_try[entry.cohort] = now + self._desk.settings.cohort_retry
         else:
             self._desk.ledger.put_cohort(transitions.reopen_cohort(entry, now))
             self._next_try.pop(entry.cohort, None)
             self._missing[entry.cohort] = None
+
+    def _may_probe(self, entry: CohortEntry) -> bool:
+        """Whether it is this one's turn. Of cohorts whose category was missing one is tried, since each costs a call."""
+        if entry.reason != Reason.CATEGORY_MISSING or entry.category is None or entry.cohort in self._freed:
+            self._freed.discard(entry.cohort)
+            return True
+        return self._probes.setdefault(entry.category, entry.cohort) == entry.cohort
+
+    def _end_probe(self, entry: CohortEntry) -> None:
+        """What was tried with this cohort is known; if it is in Moodle now, the others of its category are tried at once."""
+        category = next((category for category, cohort in self._probes.items() if cohort == entry.cohort), None)
+        if category is None:
+            return
+        del self._probes[category]
+        now = self._desk.clock.now()
+        for cohort in self._next_try if entry.moodle_id is not None else ():
+            other = self._desk.ledger.cohort(cohort)
+            if other is not None and other.category == category and other.reason == Reason.CATEGORY_MISSING:
+                self._next_try[cohort] = now
+                self._freed.add(cohort)
 
     def _made(self, wanted: Mapping[NewCohort, str], answer: object) -> None:
         if isinstance(answer, BaseException):
