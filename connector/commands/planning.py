@@ -69,7 +69,9 @@ def _read(base: Base, sink: str, partition: int, *, trusted: bool) -> _Partition
     """The later word of ledger and topic about every key of a partition."""
     names, there = base.topics(sink), topics.partition_counts(base.connection)
     ledger, records = (
-        latest(base, topic, [partition], lambda key: len(key) == 2) if counts and topic in there else dict[Key, Record]()
+        latest(base, topic, [partition], lambda key: len(key) == 2)
+        if counts and topic in there
+        else dict[Key, Record]()
         for topic, counts in ((names.ledger, trusted), (names.memberships, True))
     )
     found = _Partition()

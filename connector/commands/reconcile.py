@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
         for line in report.lines():
             print(line)
         if shadow:
-            print("Nothing was asked for: the sink is in shadow; see \"cohortstream status\" and \"cohortstream plan\".")
+            print('Nothing was asked for: the sink is in shadow; see "cohortstream status" and "cohortstream plan".')
     return ExitCode.FINDINGS if report.verdict is Verdict.ATTENTION else ExitCode.OK
 
 

@@ -69,9 +69,7 @@ STRANGER = replace(GONE, student="user:99", user_id=99, owned=False, cause=CAUSE
         (replace(STRANGER, desired=Presence.UNKNOWN), [Difference(Drift.FOREIGN, "INFO", None, 99)]),
     ],
 )
-def test_a_foreign_member_with_an_entry_is_what_the_entry_says(
-    entry: LedgerEntry, expected: list[Difference]
-) -> None:
+def test_a_foreign_member_with_an_entry_is_what_the_entry_says(entry: LedgerEntry, expected: list[Difference]) -> None:
     """The consumer gives them one where the policy is that they go."""
     assert expected == compare([COHORT], [HERE, entry], moodle(11, 99)).differences
 
