@@ -94,7 +94,8 @@ class HintSettings(Section):
         if self.by_cohort and self.student is not None:
             faults.append("a hint by cohort has no student column")
         for name, kinds in _OF_KINDS.items():
-            given = name in self.model_fields_set and getattr(self, name) not in (None, ())
+            # A default that is written down, as ``config show`` does, says nothing.
+            given = getattr(self, name) != type(self).model_fields[name].default
             if given and self.kind not in kinds:
                 faults.append(f"{name} is for {' and '.join(kinds)} only, not for {self.kind}")
         for name, kinds in _NEEDED.items():

@@ -135,6 +135,40 @@ def test_the_environment_suffices_without_a_file(
     assert "CS1001" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "hint",
+    [
+        'cursor = "C"',
+        'kind = "sequence"\ncursor = "C"',
+        'kind = "timestamp+sequence"\ncursor = "C"\nsequence = "S"',
+        'kind = "due"\ncursor = "C"\noffset = "1d"',
+        'kind = "scan"',
+        'kind = "journal"\ncursor = "C"\noperation = "O"\ntable = "J"',
+    ],
+)
+def test_what_config_shows_is_a_settings_file(folder: Path, capsys: pytest.CaptureFixture[str], hint: str) -> None:
+    """With a hint of any kind: it can be read again, and shows the same."""
+    source = """
+[sources.campus]
+dsn = "db:1521/CAMPUS"
+user = "reader"
+password = { file = "/run/secrets/oracle" }
+[sources.campus.membership]
+table = "ENROLMENT"
+student = "{STUDENT}"
+[sources.campus.cohort]
+idnumber = "{GRP}"
+[[sources.campus.hints]]
+"""
+    (folder / "cohortstream.toml").write_text(MINIMAL + source + hint)
+
+    assert program.main(["config"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    (folder / "cohortstream.toml").write_text(shown)
+    assert program.main(["config"]) == ExitCode.OK
+    assert shown == capsys.readouterr().out
+
+
 def test_faults_are_shown_with_place_and_fix(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All of them, as text or as JSON, on standard error."""
     (folder / "cohortstream.toml").write_text(MINIMAL + 'topic_prefx = "x"\n[sources."Bad Name"]\n')

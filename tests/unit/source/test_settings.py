@@ -36,6 +36,7 @@ BOTH = {"kind": "timestamp+sequence", "cursor": "c", "sequence": "n"}
         ({"hints": [{"kind": "journal", "cursor": "c", "operation": "o", "deletes": []}]}, "deletes names no value"),
         ({"hints": [{"kind": "journal", "cursor": "c", "operation": "o", "deletes": [" "]}]}, "deletes names no value"),
         ({"hints": [{"cursor": "c", "by_cohort": True, "student": "s"}]}, "no student column"),
+        ({"hints": [{"kind": "scan", "cursor": "c"}]}, "cursor is for timestamp and sequence"),
         ({"timezone": "Paris"}, "Europe/Paris"),
         ({"share": 0}, "greater than 0"),
     ],
