@@ -129,7 +129,10 @@ class Intake:
             assert isinstance(record, MembershipChanged)
             before = self._desk.ledger.entry(record.cohort, record.student)
             entry = transitions.take_in(before, record, now, settle)
-            if entry.status is EntryStatus.PENDING and word.offset < self._desk.ledger.marker(word.partition).read_until:
+            if (
+                entry.status is EntryStatus.PENDING
+                and word.offset < self._desk.ledger.marker(word.partition).read_until
+            ):
                 entry = unread(entry, now)
             self._desk.ledger.put(entry)
             if entry.status is not EntryStatus.SETTLED:

@@ -93,7 +93,7 @@ def test_one_letter_is_shown_or_put_back_by_its_place(world: World, capsys: pyte
         shown["standing"],
         shown["place"],
     )
-    with pytest.raises(Halted, match="CS6031"):
+    with pytest.raises(Halted, match="CS6034"):
         answer(world, capsys, "0/4711")
-    with pytest.raises(Halted, match="CS6030"):
+    with pytest.raises(Halted, match="CS6033"):
         answer(world, capsys, put_back=True)

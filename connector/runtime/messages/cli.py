@@ -100,12 +100,12 @@ class CliMessage(Entry):
         'Look again with "cohortstream held": what it shows then is frozen for another 24 hours.',
     )
     NOTHING_NAMED = (
-        "CS6030",
+        "CS6033",
         "Nothing was put back: it is not clear which dead letters are meant.",
         "Name their places as they are listed, or say --all; not both.",
     )
     NO_SUCH_LETTER = (
-        "CS6031",
+        "CS6034",
         "There is no dead letter of {place}.",
         'See their places with "cohortstream deadletters": TOPIC/PARTITION/OFFSET, or PARTITION/OFFSET of the memberships.',
     )

@@ -80,8 +80,10 @@ class ConsumerMessage(Entry):
     REMOVALS_HELD = (
         "CS5031",
         "{count} removals in {cohorts} cohorts wait for a person, {past} of them past what may leave within a day.",
-        'See them with "cohortstream held". "cohortstream approve" lets that list pass, "cohortstream discard" keeps the '
-        "members. Additions go on.",
+        (
+            'See them with "cohortstream held". "cohortstream approve" lets that list pass, "cohortstream discard" keeps '
+            "the members. Additions go on."
+        ),
     )
     ALLOWANCE_ENDED = (
         "CS5032",

@@ -21,7 +21,8 @@ def budget_for(
     total: int | None = None,
 ) -> Breaker:
     """The budget where Moodle shows so many members of each cohort, and so many in all, in the one partition."""
-    known: dict[Place, int] = {**present, 0: sum(present.values()) if total is None else total}
+    known: dict[Place, int] = {0: sum(present.values()) if total is None else total}
+    known.update(present)
     return open_breaker(limits, allowances, NOW, lambda _: 0, known, intents, approved or {})
 
 
