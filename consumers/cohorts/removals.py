@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from itertools import islice
 
 from consumers.cohorts import transitions
 from consumers.cohorts.calls import Reader, Sent, Shown, Writer, cohort_of, read_members, send
 from consumers.cohorts.desk import Desk, Prepared
+from consumers.cohorts.due import DueRemovals, Key
 from consumers.cohorts.findings import apply_findings
 from consumers.cohorts.guard import guard
 from consumers.cohorts.plan import Finding, Plan, Removal, build_plan
@@ -24,14 +24,7 @@ from consumers.cohorts.spending import Spending
 from consumers.moodle.batches import REMOVE_FIELDS, CallCost, CallLimits, Row, next_call
 from schemas.records import EntryStatus, LedgerEntry, Presence
 
-Key = tuple[str, str]
 Answer = Sent[Row, None]
-_AT_ONCE = 500
-"""Removals of a partition looked at in one go."""
-_EVERY = timedelta(milliseconds=500)
-"""How often due removals are looked for."""
-_PATIENCE = (timedelta(seconds=2), timedelta(seconds=60))
-"""How soon a removal that cannot go, for its siblings or its cohort, is looked at again: at first, and at most."""
 _FRESH = 5.0
 """Seconds for which what was read of a cohort is good enough to remove by. Calls are short, so most go far sooner."""
 
@@ -55,13 +48,13 @@ class Removals:
         self._limits = limits
         self._cost = CallCost()
         self._spending = spending
-        self.blocked_until: dict[int, datetime] = {}
-        """Partitions in which nobody is removed yet, since a call of their former consumer may still arrive."""
-        self._later: dict[Key, tuple[datetime, timedelta]] = {}
+        self._due = DueRemovals(desk)
         self._approved: dict[Removal, _Approval] = {}
-        self._next_look: datetime | None = None
-        self._behind: dict[int, LedgerEntry] = {}
-        """By partition: up to which entry of those that are due none can go, so that the next ones have their turn."""
+
+    @property
+    def blocked_until(self) -> dict[int, datetime]:
+        """Partitions in which nobody is removed yet, since a call of their former consumer may still arrive."""
+        return self._due.blocked_until
 
     @staticmethod
     def limits(seconds: float, fields: int, rows: int) -> CallLimits:
@@ -69,9 +62,7 @@ class Removals:
 
     def forget(self, partitions: AbstractSet[int]) -> None:
         """Partitions are about to be ours no longer."""
-        for partition in partitions:
-            self.blocked_until.pop(partition, None)
-            self._behind.pop(partition, None)
+        self._due.forget(partitions)
         for removal in list(self._approved):
             if self._desk.ledger.partition_of(removal.cohort) in partitions:
                 self._withdraw(removal)
@@ -80,7 +71,7 @@ class Removals:
         """Prepare one call: of removals that the guard let pass, or a read of cohorts with removals due."""
         if self._approved and self._remove(now):
             return True
-        candidates = self._due(now)
+        candidates = self._due.choose(now)
         if not candidates:
             return False
         plan = self._plan(candidates, {}, now)
@@ -89,38 +80,8 @@ class Removals:
         decided = plan.waiting.union(keys, ((finding.cohort, finding.student) for finding in plan.findings))
         for entry in candidates:  # the cohort cannot be used, or an account is asked for
             if (entry.cohort, entry.student) not in decided:
-                self._put_off((entry.cohort, entry.student), now)
+                self._due.put_off((entry.cohort, entry.student), now)
         return self._read(keys) if keys else False
-
-    def _due(self, now: datetime) -> list[LedgerEntry]:
-        """Removals whose time has come, in cohorts that are free; not all at once."""
-        if self._next_look is not None and now < self._next_look:
-            return []
-        found: list[LedgerEntry] = []
-        for partition in sorted(self._desk.ledger.owned):
-            found += self._page(partition, now)
-        if not found and not self._behind:
-            self._next_look = now + _EVERY
-        cohorts = dict.fromkeys(entry.cohort for entry in found)
-        chosen = set(islice(cohorts, self._desk.settings.recheck_cohorts))
-        return [entry for entry in found if entry.cohort in chosen]
-
-    def _page(self, partition: int, now: datetime) -> list[LedgerEntry]:
-        """Those of the partition's next page that may go. The page stays until there is none."""
-        page = list(self._desk.ledger.store(partition).due(now, _AT_ONCE, self._behind.get(partition)))
-        found = [entry for entry in page if self._may(entry, now)]
-        if not found:
-            self._behind.pop(partition, None)
-            if len(page) == _AT_ONCE:
-                self._behind[partition] = page[-1]
-        return found
-
-    def _may(self, entry: LedgerEntry, now: datetime) -> bool:
-        blocked = self.blocked_until.get(self._desk.ledger.partition_of(entry.cohort))
-        if self._desk.busy(entry.cohort) or (blocked is not None and now < blocked):
-            return False
-        later = self._later.get((entry.cohort, entry.student))
-        return later is None or now >= later[0]
 
     def _plan(self, entries: Sequence[LedgerEntry], members: Mapping[str, AbstractSet[int]], now: datetime) -> Plan:
         desk = self._desk
@@ -130,14 +91,9 @@ class Removals:
         """Write down what the plan found, and look again later at what has to wait."""
         apply_findings(self._desk, plan.findings, now)
         self._desk.unasked |= plan.unasked
-        for finding in plan.findings:
-            self._later.pop((finding.cohort, finding.student), None)
+        self._due.decided((finding.cohort, finding.student) for finding in plan.findings)
         for key in plan.waiting:
-            self._put_off(key, now)
-
-    def _put_off(self, key: Key, now: datetime) -> None:
-        _, wait = self._later.get(key, (now, _PATIENCE[0]))
-        self._later[key] = (now + wait, min(wait * 2, _PATIENCE[1]))
+            self._due.put_off(key, now)
 
     def _read(self, keys: Sequence[Key]) -> bool:
         """Read the cohorts of these removals, and the siblings that are not ours."""
@@ -174,7 +130,7 @@ class Removals:
         self._settle(plan, now)
         for entry in entries if shown.failure is None else ():
             if entry.cohort not in shown.members:  # nobody may look into it
-                self._put_off((entry.cohort, entry.student), now)
+                self._due.put_off((entry.cohort, entry.student), now)
         # What was approved and has no intent yet keeps its place; what is withdrawn before gives it back.
         standing = {removal: approval.allowance for removal, approval in self._approved.items()}
         verdict = guard(plan, self._spending.left(plan.removals, standing, now))
