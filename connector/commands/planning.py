@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from connector.commands.standing import standing_of
@@ -13,13 +14,25 @@ from connector.commands.wiring.moodle import OpenMoodle, open_moodle
 from connector.runtime.collation import loose_key
 from connector.runtime.kafka import topics
 from consumers.cohorts.adoption import Standing
+from consumers.cohorts.meaning import find_meant, read_keys
 from consumers.cohorts.plan import Doubt
-from consumers.cohorts.prospect import Found, Place, Prospect, Word, look_ahead, mark_of, place_of, to_ask, word_of
+from consumers.cohorts.prospect import (
+    Found,
+    Place,
+    Prospect,
+    Word,
+    look_ahead,
+    mark_of,
+    place_of,
+    to_ask,
+    to_ask_for_keys,
+    word_of,
+)
 from consumers.cohorts.roll import account_in
 from consumers.moodle.preflight import READS
 from consumers.moodle.values import Cohort
 from schemas.keys import Key
-from schemas.records import CohortChanged, CohortEntry, LedgerEntry, MembershipChanged, Record
+from schemas.records import CohortChanged, CohortEntry, LedgerEntry, MembershipChanged, Presence, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,10 @@ class _Partition:
     def cohorts(self) -> list[Place]:
         return [self.places.get(cohort, Place(cohort)) for cohort in {*self.places, *self.words}]
 
+    def wanted(self, cohort: str) -> Iterator[str]:
+        """Students who are wanted in the cohort."""
+        return (word.student for word in self.words[cohort] if word.desired is Presence.PRESENT)
+
 
 def _read(base: Base, sink: str, partition: int, *, trusted: bool) -> _Partition:
     """The later word of ledger and topic about every key of a partition."""
@@ -106,8 +123,27 @@ class _Site:
         found = self._found(part.cohorts())
         students = {s for place in part.cohorts() for s in to_ask(part.words[place.cohort], found[place.cohort])}
         accounts = self._accounts(students)
-        for place in part.cohorts():
-            yield look_ahead(place, part.words[place.cohort], found[place.cohort], lambda s: accounts[s])
+        first = {
+            place: look_ahead(place, part.words[place.cohort], found[place.cohort], accounts.__getitem__)
+            for place in part.cohorts()
+        }
+        meant = self._meant(part, first)
+        for place, prospect in first.items():
+            if here := meant.get(place.cohort):
+                yield look_ahead(place, part.words[place.cohort], found[place.cohort], accounts.__getitem__, here)
+            else:
+                yield prospect
+
+    def _meant(self, part: _Partition, first: Mapping[Place, Prospect]) -> Mapping[str, AbstractSet[int]]:
+        """By cohort the accounts that stay, since the key of a student who is wanted there means them by now."""
+        doubtful = {place.cohort: to_ask_for_keys(one, part.words[place.cohort]) for place, one in first.items()}
+        directory = self._moodle.directory
+        keys = read_keys(directory, frozenset[int]().union(*doubtful.values()))
+        found: dict[str, set[int]] = defaultdict(set)
+        carried = {(cohort, user): keys[user] for cohort, users in doubtful.items() for user in users}
+        for cohort, user in find_meant(carried, part.wanted, directory.normalise):
+            found[cohort].add(user)
+        return found
 
     def _found(self, places: Iterable[Place]) -> Mapping[str, Found]:
         exact: dict[str, tuple[int, ...]] = {}

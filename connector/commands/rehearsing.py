@@ -12,8 +12,9 @@ from connector.commands.wiring.base import Base
 from connector.commands.wiring.moodle import OpenMoodle, open_moodle
 from consumers.cohorts.calls import read_members
 from consumers.cohorts.comparing import Rules
+from consumers.cohorts.meaning import find_meant, read_keys
 from consumers.cohorts.plan import Doubt
-from consumers.cohorts.rehearsal import Change, Copy, looked_at, rehearse, siblings_of, students_of
+from consumers.cohorts.rehearsal import Change, Copy, leaving, looked_at, rehearse, siblings_of, students_of
 from consumers.cohorts.roll import account_in
 from consumers.cohorts.settings import SinkSettings
 from consumers.cohorts.store import Store
@@ -93,7 +94,11 @@ def _rehearse(
     siblings, _ = _members(moodle, {}, sorted(siblings_of(copy, changed) - members.keys()))
     resolved = moodle.directory.resolve(sorted(students_of(copy, changed)))
     accounts = _Accounts({student: account_in(resolution) for student, resolution in resolved.items()})
-    found = rehearse(copy, changed, members | siblings, accounts, rules, settings.sibling_wait)
+    places = leaving(changed, members, accounts)
+    keys = read_keys(moodle.directory, {user_id for _, user_id in places})
+    carried = {place: keys[place[1]] for place in places}
+    meant = find_meant(carried, copy.wanted, moodle.directory.normalise)
+    found = rehearse(copy, changed, members | siblings, accounts, rules, settings.sibling_wait, meant)
     return Rehearsed(tuple(found), len(chosen), gone)
 
 

@@ -147,6 +147,7 @@ def assemble(
         Removals(
             desk,
             site.reader,
+            site.directory,
             writer,
             Spending(ledger, settings.breaker.limits(), open_allowances(settings.allowances, partitions)),
             Removals.limits(seconds, site.max_input_vars, rows),

@@ -8,6 +8,7 @@ without noticing sends nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
@@ -165,6 +166,8 @@ class Shown:
     gone: frozenset[str] = frozenset()
     """Cohorts that do not exist in Moodle."""
     failure: MoodleError | None = None
+    keys: Mapping[int, AbstractSet[str]] = field(default_factory=dict)
+    """The normalised student keys that accounts carry, of those that were asked for."""
 
 
 def read_members(reader: Reader, known: Mapping[str, int], named: Collection[str] = ()) -> Shown:

@@ -143,6 +143,16 @@ class Ledger:
         held = self._owned.get(self.partition_of(cohort))
         return held.store.unplaced(cohort) if held else iter(())
 
+    def wanted(self, cohort: str) -> list[str]:
+        """Students who are wanted in the cohort."""
+        held = self._owned.get(self.partition_of(cohort))
+        return held.store.wanted(cohort) if held else []
+
+    def kept(self, cohort: str) -> Iterator[LedgerEntry]:
+        """Memberships of the cohort whose account was let stay for another key."""
+        held = self._owned.get(self.partition_of(cohort))
+        return held.store.kept(cohort) if held else iter(())
+
     def parked_with_cohort(self, cohort: str) -> Iterator[LedgerEntry]:
         """Memberships that are parked only because their cohort is."""
         held = self._owned.get(self.partition_of(cohort))

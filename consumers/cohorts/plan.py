@@ -1,8 +1,8 @@
 """The plan: what to do in Moodle, as a value that prints, hashes and counts.
 
 It is made per (cohort, Moodle user). A user stays in a cohort while any student key that resolves to them is wanted
-there; a removal uses the account that was recorded when the membership was applied. Nothing is guessed: who has no
-account, or an ambiguous one, is parked.
+there, by what was recorded and by what the account carries now (``meaning``); a removal uses the account that was recorded
+when the membership was applied. Nothing is guessed: who has no account, or an ambiguous one, is parked.
 """
 
 from __future__ import annotations
@@ -129,11 +129,13 @@ def build_plan(
     *,
     now: datetime,
     sibling_wait: timedelta,
+    meant: AbstractSet[tuple[str, int]] = frozenset(),
 ) -> Plan:
     """The plan for these entries. ``members``: whom Moodle shows, for the cohorts that were read just now; with a cohort
-    whose removals are planned go the siblings that another consumer owns.
+    whose removals are planned go the siblings that another consumer owns. ``meant``: cohorts and accounts in them that the
+    keys of wanted students mean by now, of those that were asked for with the members.
     """
-    draft = _Draft(view, accounts, members, now=now, sibling_wait=sibling_wait)
+    draft = _Draft(view, accounts, members, meant, now=now, sibling_wait=sibling_wait)
     for entry in candidates:
         if entry.desired is Presence.PRESENT:
             draft.want(entry)
@@ -148,11 +150,12 @@ class _Draft:
         view: View,
         accounts: Accounts,
         members: Mapping[str, AbstractSet[int]],
+        meant: AbstractSet[tuple[str, int]],
         *,
         now: datetime,
         sibling_wait: timedelta,
     ) -> None:
-        self._view, self._accounts, self._members = view, accounts, members
+        self._view, self._accounts, self._members, self._meant = view, accounts, members, meant
         self._now, self._sibling_wait = now, sibling_wait
         self._additions: dict[tuple[str, int, int], list[tuple[str, int]]] = {}
         self._removals: list[Removal] = []
@@ -248,6 +251,8 @@ class _Draft:
 
     def _others(self, entry: LedgerEntry, user_id: int) -> bool | None:
         """Whether another student key wants this user in the cohort; None: one of them has not been resolved yet."""
+        if (entry.cohort, user_id) in self._meant:
+            return True
         if any(other.desired is Presence.PRESENT for other in self._view.named(entry.cohort, user_id)):
             return True
         unplaced = [other.student for other in self._view.unplaced(entry.cohort) if other.student != entry.student]

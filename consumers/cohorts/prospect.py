@@ -134,8 +134,24 @@ def to_ask(words: Iterable[Word], found: Found) -> Iterator[str]:
             yield word.student
 
 
-def look_ahead(place: Place, words: Sequence[Word], found: Found, account_of: AccountOf) -> Prospect:
-    """What would happen to this cohort."""
+def to_ask_for_keys(prospect: Prospect, words: Iterable[Word]) -> frozenset[int]:
+    """Accounts that would go by what was recorded, and may be meant by a wanted student's key by now: Moodle has to be
+    asked which keys they carry. Where every wanted student's account was asked for just now nobody can be.
+    """
+    recorded = any(word.desired is Presence.PRESENT and word.there and word.user_id is not None for word in words)
+    return frozenset((*prospect.foreign, *prospect.remove)) if recorded or prospect.unplaced else frozenset()
+
+
+def look_ahead(
+    place: Place,
+    words: Sequence[Word],
+    found: Found,
+    account_of: AccountOf,
+    meant: AbstractSet[int] = frozenset(),
+) -> Prospect:
+    """What would happen to this cohort. ``meant``: accounts that the key of a wanted student means by now, of those that
+    were asked for their keys.
+    """
     number, waits = _where(place, found)
     wanted: dict[int, bool] = {}
     unplaced = 0
@@ -155,7 +171,7 @@ def look_ahead(place: Place, words: Sequence[Word], found: Found, account_of: Ac
     for word in words if members else ():
         if word.desired is Presence.ABSENT:
             who = word.user_id if word.user_id is not None else account_of(word.student)
-            if isinstance(who, int) and who not in wanted:
+            if isinstance(who, int) and who not in wanted and who not in meant:
                 left.add(who)
                 going |= {who} if word.open else set()
     return Prospect(
@@ -166,7 +182,7 @@ def look_ahead(place: Place, words: Sequence[Word], found: Found, account_of: Ac
         taken_over=bool(members) and place.moodle_id is None,
         add=sum(open_ and user not in members for user, open_ in wanted.items()),
         there=len(members & wanted.keys()),
-        foreign=tuple(sorted(members - wanted.keys() - left)),
+        foreign=tuple(sorted(members - wanted.keys() - left - meant)),
         remove=tuple(sorted(members & going)),
         unplaced=unplaced,
     )

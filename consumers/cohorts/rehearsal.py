@@ -11,8 +11,10 @@ from datetime import timedelta
 from enum import StrEnum
 
 from consumers.cohorts.comparing import Rules, look
+from consumers.cohorts.kept import kept_for_a_moved_key
 from consumers.cohorts.plan import Accounts, build_plan
 from consumers.cohorts.store import Store
+from consumers.cohorts.transitions import keep_no_longer
 from schemas.records import CohortEntry, EntryStatus, LedgerEntry, Presence
 
 
@@ -61,6 +63,9 @@ class Copy:
     def unplaced(self, cohort: str) -> Iterator[LedgerEntry]:
         return self.store.unplaced(cohort)
 
+    def wanted(self, cohort: str) -> list[str]:
+        return self.store.wanted(cohort)
+
 
 class _NobodyKnown:
     """A recheck asks the directory for nobody; what it would need an account for is on its way or parked anyway."""
@@ -78,6 +83,8 @@ def looked_at(
         if entry.cohort not in members:
             continue
         told = look(entry, members[entry.cohort], _NobodyKnown(), rules)
+        if told == entry and entry.user_id in members[entry.cohort] and kept_for_a_moved_key(entry, copy):
+            told = keep_no_longer(entry, rules.now, rules.removal_settle)
         if told != entry:
             copy.store.put(told)
             changed.append(told)
@@ -106,6 +113,19 @@ def students_of(copy: Copy, changed: Iterable[LedgerEntry]) -> set[str]:
     return found
 
 
+def leaving(
+    changed: Iterable[LedgerEntry], members: Mapping[str, AbstractSet[int]], accounts: Accounts
+) -> set[tuple[str, int]]:
+    """Members who are to leave, with their cohorts: Moodle has to be asked which keys they carry by now."""
+    found: set[tuple[str, int]] = set()
+    for entry in changed:
+        if entry.status is EntryStatus.DUE:
+            account = accounts.account_of(entry.student) if entry.user_id is None else entry.user_id
+            if isinstance(account, int) and account in members.get(entry.cohort, ()):
+                found.add((entry.cohort, account))
+    return found
+
+
 def rehearse(
     copy: Copy,
     changed: Iterable[LedgerEntry],
@@ -113,12 +133,15 @@ def rehearse(
     accounts: Accounts,
     rules: Rules,
     sibling_wait: timedelta,
+    meant: AbstractSet[tuple[str, int]],
 ) -> list[Change]:
-    """What would become of these after their look, sorted. ``members`` has their cohorts and their siblings."""
+    """What would become of these after their look, sorted. ``members`` has their cohorts and their siblings; ``meant``
+    those of ``leaving`` whom the key of a wanted student means by now.
+    """
     entries = list(changed)
     due = [replace(entry, due_at=rules.now) if entry.status is EntryStatus.DUE else entry for entry in entries]
     open_ = [entry for entry in due if entry.status in (EntryStatus.PENDING, EntryStatus.DUE)]
-    plan = build_plan(open_, copy, accounts, members, now=rules.now, sibling_wait=sibling_wait)
+    plan = build_plan(open_, copy, accounts, members, now=rules.now, sibling_wait=sibling_wait, meant=meant)
     found = {
         (add.cohort, student): Change(add.cohort, student, Op.ADD, add.user_id)
         for add in plan.additions

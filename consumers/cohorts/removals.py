@@ -1,23 +1,27 @@
 """Removing members: only what is due, only who is there, only what the guard lets pass, the intent written first.
 
-A removal takes two calls. The first reads the cohort (and cohorts of siblings that another consumer owns), so that only
-real members are removed; the second removes. The cohort is locked from the first to the second.
+A removal takes two steps. The first reads the cohort (and cohorts of siblings that another consumer owns), so that only
+real members are removed, and the keys that those who leave carry by now, so that nobody is removed whom a wanted student's
+key means; the second removes. The cohort is locked from the first to the second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from consumers.cohorts import transitions
-from consumers.cohorts.calls import Reader, Sent, Shown, Writer, cohort_of, read_members, send
+from consumers.cohorts.approvals import Approval, Approvals
+from consumers.cohorts.calls import Reader, Sent, Shown, Writer, cohort_of, send
 from consumers.cohorts.desk import Desk, Prepared
 from consumers.cohorts.due import DueRemovals, Key
 from consumers.cohorts.findings import apply_findings
 from consumers.cohorts.guard import guard
+from consumers.cohorts.kept import look_at_kept
+from consumers.cohorts.meaning import KeySource, Place, find_meant, read_for_removal
+from consumers.cohorts.pause import concerns_site
 from consumers.cohorts.plan import Finding, Plan, Removal, build_plan
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.spending import Spending
@@ -25,31 +29,26 @@ from consumers.moodle.batches import REMOVE_FIELDS, CallCost, CallLimits, Row, n
 from schemas.records import EntryStatus, LedgerEntry, Presence
 
 Answer = Sent[Row, None]
-_FRESH = 5.0
-"""Seconds for which what was read of a cohort is good enough to remove by. Calls are short, so most go far sooner."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Approval:
-    """On what a removal was approved."""
-
-    at: float
-    """Monotonic."""
-    members: Mapping[str, AbstractSet[int]]
-    allowance: str | None
-    """What it passes under, for the journal."""
 
 
 class Removals:
     """Prepares calls that remove, and takes their answers."""
 
-    def __init__(self, desk: Desk, reader: Reader, writer: Writer, spending: Spending, limits: CallLimits) -> None:
-        self._desk, self._reader, self._writer = desk, reader, writer
+    def __init__(
+        self,
+        desk: Desk,
+        reader: Reader,
+        accounts: KeySource,
+        writer: Writer,
+        spending: Spending,
+        limits: CallLimits,
+    ) -> None:
+        self._desk, self._reader, self._accounts, self._writer = desk, reader, accounts, writer
         self._limits = limits
         self._cost = CallCost()
         self._spending = spending
         self._due = DueRemovals(desk)
-        self._approved: dict[Removal, _Approval] = {}
+        self._approved = Approvals(desk)
 
     @property
     def blocked_until(self) -> dict[int, datetime]:
@@ -63,9 +62,7 @@ class Removals:
     def forget(self, partitions: AbstractSet[int]) -> None:
         """Partitions are about to be ours no longer."""
         self._due.forget(partitions)
-        for removal in list(self._approved):
-            if self._desk.ledger.partition_of(removal.cohort) in partitions:
-                self._withdraw(removal)
+        self._approved.forget(partitions)
 
     def offer(self, now: datetime) -> bool:
         """Prepare one call: of removals that the guard let pass, or a read of cohorts with removals due."""
@@ -74,7 +71,7 @@ class Removals:
         candidates = self._due.choose(now)
         if not candidates:
             return False
-        plan = self._plan(candidates, {}, now)
+        plan = self._plan(candidates, {}, frozenset(), now)
         self._settle(plan, now)
         keys = [(entry.cohort, entry.student) for entry in candidates if entry.cohort in plan.unread]
         decided = plan.waiting.union(keys, ((finding.cohort, finding.student) for finding in plan.findings))
@@ -83,9 +80,24 @@ class Removals:
                 self._due.put_off((entry.cohort, entry.student), now)
         return self._read(keys) if keys else False
 
-    def _plan(self, entries: Sequence[LedgerEntry], members: Mapping[str, AbstractSet[int]], now: datetime) -> Plan:
-        desk = self._desk
-        return build_plan(entries, desk.ledger, desk.roll, members, now=now, sibling_wait=desk.settings.sibling_wait)
+    def _plan(
+        self,
+        entries: Sequence[LedgerEntry],
+        members: Mapping[str, AbstractSet[int]],
+        meant: AbstractSet[Place],
+        now: datetime,
+    ) -> Plan:
+        desk, wait = self._desk, self._desk.settings.sibling_wait
+        return build_plan(entries, desk.ledger, desk.roll, members, now=now, sibling_wait=wait, meant=meant)
+
+    def _meant(self, keys: Mapping[Place, AbstractSet[str]]) -> frozenset[Place]:
+        """Of these accounts those that a student means who is wanted at this moment."""
+        return find_meant(keys, self._desk.ledger.wanted, self._accounts.normalise)
+
+    def _account(self, entry: LedgerEntry) -> int | None:
+        """Whom the entry's removal would remove."""
+        account = self._desk.roll.account_of(entry.student) if entry.user_id is None else entry.user_id
+        return account if isinstance(account, int) else None
 
     def _settle(self, plan: Plan, now: datetime) -> None:
         """Write down what the plan found, and look again later at what has to wait."""
@@ -100,17 +112,20 @@ class Removals:
         desk = self._desk
         known: dict[str, int] = {}
         named: set[str] = set()
+        leaving: set[Place] = set()
         for entry in desk.entries(keys):
             cohort = desk.ledger.cohort(entry.cohort)
             if cohort is not None and cohort.moodle_id is not None:
                 known[entry.cohort] = cohort.moodle_id
+                if (account := self._account(entry)) is not None:
+                    leaving.add((entry.cohort, account))
                 others = () if entry.user_id is None else desk.ledger.named(entry.cohort, entry.user_id)
                 for other in (entry, *others):
                     named.update(sibling for sibling in other.siblings if not desk.ledger.owns(sibling))
         desk.prepare(
             Prepared(
                 "removals: read",
-                partial(read_members, self._reader, known, sorted(named)),
+                partial(read_for_removal, self._reader, self._accounts, known, sorted(named), leaving),
                 partial(self._read_done, keys),
                 cancel=lambda: None,
                 cohorts=frozenset(known),
@@ -119,32 +134,38 @@ class Removals:
         )
         return True
 
-    def _read_done(self, keys: Sequence[Key], shown: Shown | BaseException) -> None:
+    def _read_done(self, due: Sequence[Key], shown: Shown | BaseException) -> None:
         if isinstance(shown, BaseException):
             raise shown
         desk, now = self._desk, self._desk.clock.now()
         desk.heard(shown.failure)
         self._desk.gone |= shown.gone
-        entries = [entry for entry in desk.entries(keys) if entry.due_at is not None and entry.due_at <= now]
-        plan = self._plan([entry for entry in entries if entry.cohort in shown.members], shown.members, now)
-        self._settle(plan, now)
-        for entry in entries if shown.failure is None else ():
-            if entry.cohort not in shown.members:  # nobody may look into it
+        entries = [entry for entry in desk.entries(due) if entry.due_at is not None and entry.due_at <= now]
+        carried: dict[Place, AbstractSet[str]] = {}
+        ready: list[LedgerEntry] = []
+        for entry in entries:
+            account, members = self._account(entry), shown.members.get(entry.cohort)
+            if members is not None and (account is None or account not in members or account in shown.keys):
+                ready.append(entry)
+                if account is not None and account in shown.keys:
+                    carried[entry.cohort, account] = shown.keys[account]
+            elif shown.failure is None or not concerns_site(shown.failure):
+                # Nobody may look into it, or the student has got another account since; the site's faults make a pause.
                 self._due.put_off((entry.cohort, entry.student), now)
+        plan = self._plan(ready, shown.members, self._meant(carried), now)
+        self._settle(plan, now)
         # What was approved and has no intent yet keeps its place; what is withdrawn before gives it back.
-        standing = {removal: approval.allowance for removal, approval in self._approved.items()}
-        verdict = guard(plan, self._spending.left(plan.removals, standing, now))
+        verdict = guard(plan, self._spending.left(plan.removals, self._approved.allowances(), now))
         held = (Finding(removal.cohort, removal.student, EntryStatus.HELD, verdict.reason) for removal in verdict.held)
         apply_findings(desk, held, now)
         for removal in verdict.approved.removals:
-            desk.crew.lock([removal.cohort])
-            allowance = verdict.allowances.get(removal)
-            self._approved[removal] = _Approval(desk.clock.monotonic(), shown.members, allowance)
+            keys, allowance = carried[removal.cohort, removal.user_id], verdict.allowances.get(removal)
+            self._approved.grant(removal, Approval(desk.clock.monotonic(), shown.members, keys, allowance))
 
     def _remove(self, now: datetime) -> bool:
         """Write the intents and prepare the call, with those that are right to this moment."""
         desk = self._desk
-        self._withdraw_stale()
+        self._approved.withdraw_stale()
         calling = desk.crew.cohorts_under_way().union(*(call.cohorts for call in desk.prepared))
         free = [removal for removal in self._approved if removal.cohort not in calling]
         rows = sorted({Row(removal.cohort_id, removal.user_id) for removal in free})
@@ -195,32 +216,22 @@ class Removals:
             )
         )
         for removal in going:
-            self._withdraw(removal)  # the prepared call has locks of its own
+            self._approved.withdraw(removal)  # the prepared call has locks of its own
         return True
-
-    def _withdraw_stale(self) -> None:
-        """What was read before a pause of Moodle, or too long ago, is read and planned again: the entry is still due."""
-        oldest = max(self._desk.clock.monotonic() - _FRESH, self._desk.pause.failed_at)
-        for removal, approval in list(self._approved.items()):
-            if approval.at <= oldest:
-                self._withdraw(removal)
 
     def _still_right(self, removals: Sequence[Removal], now: datetime) -> list[Removal]:
         """Those that a plan of this moment has as well; the source may have spoken since they were approved, of another
         key of the user or of a sibling too. The others are withdrawn.
         """
         right = []
+        meant = self._meant({(one.cohort, one.user_id): self._approved[one].keys for one in removals})
         for removal in removals:
             entries = list(self._desk.entries([(removal.cohort, removal.student)]))
-            if removal in self._plan(entries, self._approved[removal].members, now).removals:
+            if removal in self._plan(entries, self._approved[removal].members, meant, now).removals:
                 right.append(removal)
             else:
-                self._withdraw(removal)
+                self._approved.withdraw(removal)
         return right
-
-    def _withdraw(self, removal: Removal) -> None:
-        del self._approved[removal]
-        self._desk.crew.unlock([removal.cohort])
 
     def _done(self, removals: Sequence[Removal], sent: Answer | BaseException) -> None:
         if isinstance(sent, BaseException):
@@ -251,6 +262,7 @@ class Removals:
                 self._not_applied([removal])
         if gone and sent.span is not None:
             desk.witness.applied(gone, "removed", sent.span, sent.began, sent.ended)
+        look_at_kept(desk, {entry.cohort for entry in gone}, now)
 
     def _gone(self, removal: Removal, answer: str, now: datetime) -> list[LedgerEntry]:
         """Moodle does not show the user in the cohort any more."""

@@ -7,6 +7,7 @@ that the plan, which must not wait, can use it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from connector.runtime.clock import Clock
@@ -25,7 +26,17 @@ class AccountSource(Protocol):
 
     def look_for(self, keys: Collection[str]) -> Mapping[str, Resolution]: ...
 
-    def verify(self, user_ids: Collection[int]) -> None: ...
+    def normalise(self, key: str) -> str | None:
+        """The form in which keys are compared; None if it can be no student's. Asks nobody."""
+        ...
+
+    def keys_of(self, user_ids: Collection[int]) -> Mapping[int, AbstractSet[str]]:
+        """The normalised keys that lead to each of these accounts, as far as is known; asks for accounts not met yet."""
+        ...
+
+    def verify(self, user_ids: Collection[int]) -> None:
+        """Look again at these accounts, so that they are known as they are now."""
+        ...
 
     def belong(self, accepted_at: float) -> None:
         """Forget all accounts if they were read before a person accepted another site, at this time."""

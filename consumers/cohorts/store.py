@@ -128,6 +128,15 @@ class Store:
         """Memberships of a cohort that are wanted and have no account yet."""
         return self._select("cohort = ? AND user_id IS NULL AND desired = 'present'", (cohort,))
 
+    def wanted(self, cohort: str) -> list[str]:
+        """Students who are wanted in a cohort, whether they are there or not."""
+        query = "SELECT student FROM entries WHERE cohort = ? AND desired = 'present'"
+        return [str(row[0]) for row in self._database.execute(query, (cohort,))]
+
+    def kept(self, cohort: str) -> Iterator[LedgerEntry]:
+        """Memberships of a cohort whose account was let stay for another key."""
+        return self._select(f"cohort = ? AND reason = '{Reason.OTHER_KEY}'", (cohort,))
+
     def with_status(self, status: EntryStatus) -> Iterator[LedgerEntry]:
         # Written out, since a partial index serves no bound value.
         return self._select(f"status = '{status.value}'", ())

@@ -121,6 +121,11 @@ def not_applied(entry: LedgerEntry, now: datetime, settle: timedelta, *, release
     return replace(freed, due_at=now, reason=Reason.RELEASED if released else freed.reason)
 
 
+def keep_no_longer(entry: LedgerEntry, now: datetime, settle: timedelta) -> LedgerEntry:
+    """The key for which the account was let stay may want it no longer: a removal as any other, decided by a look."""
+    return place(replace(entry, applied=Presence.UNKNOWN, status=EntryStatus.PENDING, reason=""), now, settle)
+
+
 def park(entry: LedgerEntry, reason: Reason, now: datetime) -> LedgerEntry:
     """It cannot be applied yet."""
     return _stand(entry, EntryStatus.PARKED, reason, now)

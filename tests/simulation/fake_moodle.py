@@ -60,6 +60,8 @@ class FakeMoodle:
     phantoms: list[tuple[str, int]] = field(default_factory=list)
     member_reads: int = 0
     """Calls that asked for members."""
+    key_reads: int = 0
+    """Questions which keys accounts carry."""
     writes: int = 0
     on_removal: Callable[[str, int], None] = lambda _cohort, _user: None
     """Told of each removal as it is asked for."""
@@ -162,6 +164,18 @@ class FakeMoodle:
     def verify(self, user_ids: Collection[int]) -> None:
         self._read(lambda: None)
 
+    def normalise(self, key: str) -> str | None:
+        """Blanks around a key and capitals do not matter."""
+        return key.strip().lower() or None
+
+    def keys_of(self, user_ids: Collection[int]) -> dict[int, frozenset[str]]:
+        self.key_reads += 1
+        return self._read(lambda: {user_id: self._keys(user_id) for user_id in user_ids})
+
+    def _keys(self, user_id: int) -> frozenset[str]:
+        carried = {self.normalise(key) or "" for key, user in self.accounts.items() if user == user_id}
+        return frozenset(carried | {key for key, users in self.doubled.items() if user_id in users})
+
     def refused(self) -> tuple[int, int] | None:
         """Nothing is read in bulk."""
         return self.loss
@@ -177,9 +191,10 @@ class FakeMoodle:
         """Nothing is cached."""
 
     def _account(self, key: str) -> Resolution:
-        if key in self.doubled:
-            return Ambiguous(self.doubled[key])
-        user = self.accounts.get(key)
+        value = self.normalise(key) or ""
+        if value in self.doubled:
+            return Ambiguous(self.doubled[value])
+        user = self.accounts.get(value)
         return UNKNOWN if user is None or user in self.deleted else Found(user, f"u{user}")
 
     def _add(self, row: Row) -> Added:

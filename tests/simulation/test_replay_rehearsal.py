@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from consumers.cohorts.comparing import Rules
+from consumers.cohorts.meaning import find_meant
 from consumers.cohorts.plan import Doubt
-from consumers.cohorts.rehearsal import Change, Copy, Op, looked_at, rehearse, siblings_of, students_of
+from consumers.cohorts.rehearsal import Change, Copy, Op, leaving, looked_at, rehearse, siblings_of, students_of
 from consumers.cohorts.store import Store
 from schemas.keys import encode_key, partition_of
 from schemas.records import CohortEntry, Command, EntryStatus, LedgerEntry, Presence
@@ -66,7 +67,10 @@ def rehearsed(day: Day) -> list[Change]:
     changed = looked_at(copy, entries, members, rules)
     assert siblings_of(copy, changed) <= members.keys()
     accounts = {s: day.moodle.accounts.get(s, Doubt.MISSING) for s in students_of(copy, changed)}
-    found = rehearse(copy, changed, members, Accounts(accounts), rules, SETTINGS.sibling_wait)
+    places = leaving(changed, members, Accounts(accounts))
+    carried = {(cohort, user): day.moodle._keys(user) for cohort, user in places}
+    meant = find_meant(carried, copy.wanted, day.moodle.normalise)
+    found = rehearse(copy, changed, members, Accounts(accounts), rules, SETTINGS.sibling_wait, meant)
     store.close()
     return found
 

@@ -1,0 +1,44 @@
+"""Accounts that were let stay because the key of a wanted student had moved to them, and when they are looked at again.
+
+The ledger does not know when such a key moves on, or back, so they are looked at when somebody leaves the cohort, and when
+their membership is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from consumers.cohorts import transitions
+from consumers.cohorts.desk import Desk
+from consumers.cohorts.reasons import Reason
+from schemas.records import LedgerEntry, Presence
+
+
+class View(Protocol):
+    """The ledger, as far as it is asked here."""
+
+    def named(self, cohort: str, user_id: int) -> Iterable[LedgerEntry]:
+        """Memberships of the cohort that were applied to this account."""
+        ...
+
+
+def kept_for_a_moved_key(entry: LedgerEntry, view: View) -> bool:
+    """Whether the account was let stay for nothing that the ledger records.
+
+    An account that several keys were applied to is decided by those: one of them may be held, or discarded by a person.
+    """
+    if entry.reason != Reason.OTHER_KEY or entry.desired is not Presence.ABSENT or entry.user_id is None:
+        return False
+    return all(other.student == entry.student for other in view.named(entry.cohort, entry.user_id))
+
+
+def look_at_kept(desk: Desk, cohorts: Iterable[str], now: datetime) -> None:
+    """Somebody left these cohorts, perhaps the one whose key let another account stay: those are due again."""
+    for cohort in cohorts:
+        for entry in desk.ledger.kept(cohort):
+            if kept_for_a_moved_key(entry, desk.ledger):
+                told = transitions.keep_no_longer(entry, now, desk.settings.removal_settle)
+                desk.ledger.put(told)
+                desk.note(told, "recheck", now, answer=told.applied.value, reason=told.reason)
