@@ -371,6 +371,20 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertTold:
+    """What a recipient was last told of an alert."""
+
+    recipient: str
+    key: str
+    state: AlertState
+    code: str
+    role: str
+    since: datetime
+    told_at: datetime
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class SchemaPublished:
     """A schema that records were written with."""
 
@@ -396,6 +410,7 @@ Record = (
     | Command
     | DeadLetter
     | Alert
+    | AlertTold
     | SchemaPublished
 )
 """Any record of any topic."""

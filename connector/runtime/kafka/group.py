@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -20,6 +21,9 @@ CONNECTOR_GROUP = "cohortstream.connector"
 """The group in which connectors elect the one that works, and the transactional id of that one; the prefix is put
 before both."""
 
+NOTIFIER_GROUP = "cohortstream.notifier"
+"""The group in which notifiers elect the one that sends."""
+
 _LONGEST_TURN_S = 3600.0
 """Seconds between two polls after which the client itself gives the partition up. A first fetch of a snapshot may take
 long; a process that dies is noticed by its silence (``SESSION_TIMEOUT``), one that hangs by its health page."""
@@ -30,9 +34,11 @@ _COMMON = {"session_timeout_ms": int(SESSION_TIMEOUT * 1000), "heartbeat_interva
 class Elector:
     """Who owns the one partition of a topic is elected. A restarted or second process stands by until it is its turn."""
 
-    def __init__(self, connection: Connection, topic: str, group: str) -> None:
+    def __init__(self, connection: Connection, topic: str, group: str, client_id: str | None = None) -> None:
+        """``client_id`` is what others read of this member in ``describe_members``."""
         self._holding = False
         self._consumer: Any = connection.consumer(
+            **({} if client_id is None else {"client_id": client_id}),
             group_id=connection.name(group),
             auto_offset_reset="latest",
             max_poll_interval_ms=int(_LONGEST_TURN_S * 1000),
@@ -60,6 +66,29 @@ class Elector:
         """Leave the group, so that the next one is elected at once."""
         self._consumer.close()
         self._holding = False
+
+    def note(self, text: str) -> None:
+        """Leave a short text for whoever is elected next; the broker keeps it for a week after the last member has gone.
+        Only the elected one may.
+
+        Raises:
+            KafkaFault: see ``errors``.
+        """
+        try:
+            self._consumer.commit(offsets=[TopicPartition(self._topic, 0, 0, text)], asynchronous=False)
+        except KafkaException as error:
+            raise translate(error) from error
+
+    def noted(self) -> str:
+        """The text that was left last; empty for none.
+
+        Raises:
+            KafkaFault: see ``errors``.
+        """
+        try:
+            return self._consumer.committed([TopicPartition(self._topic, 0)], 10.0)[0].metadata or ""
+        except KafkaException as error:
+            raise translate(error) from error
 
     def _assigned(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         if partitions:  # none: what we have stays as it is
@@ -180,13 +209,32 @@ class GroupConsumer:
         consumer.incremental_unassign(partitions)
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a group, as others see it."""
+
+    client_id: str
+    elected: bool
+    """Whether it has a partition; of an election, whether it won."""
+
+
 def members_of(connection: Connection, group: str) -> int:
     """How many members a group has now: whether a role is running at all."""
+    return len(describe_members(connection, group))
+
+
+def describe_members(connection: Connection, group: str) -> Sequence[Member]:
+    """Who is in a group now; a process that died is, until its session is over.
+
+    Raises:
+        KafkaFault: see ``errors``.
+    """
     admin = connection.admin()
     name = connection.name(group)
     try:
-        return len(admin.describe_consumer_groups([name], request_timeout=10.0)[name].result().members)
+        found = admin.describe_consumer_groups([name], request_timeout=10.0)[name].result().members
     except KafkaException as error:
         if error.args[0].name() == "GROUP_ID_NOT_FOUND":
-            return 0
+            return ()
         raise translate(error) from error
+    return tuple(Member(one.client_id, bool(one.assignment.topic_partitions)) for one in found)

@@ -22,13 +22,12 @@ class Sender:
         self._codec = codec
         self._failed: list[Any] = []
 
-    def put(self, topic: str, key: bytes, record: Record, partition: int = 0) -> None:
-        """Queue a record; ``flush`` says whether it arrived."""
+    def put(self, topic: str, key: bytes, record: Record | None, partition: int = 0) -> None:
+        """Queue a record, or with None a tombstone; ``flush`` says whether it arrived."""
+        value = None if record is None else self._codec.encode(topic, record)
         while True:
             try:
-                self._producer.produce(
-                    topic, self._codec.encode(topic, record), key, partition, on_delivery=self._delivered
-                )
+                self._producer.produce(topic, value, key, partition, on_delivery=self._delivered)
                 return
             except BufferError:  # the local queue is full: let deliveries make room
                 self._producer.poll(0.1)

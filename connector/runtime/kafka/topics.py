@@ -68,6 +68,10 @@ class Topics:
         return f"{self.prefix}enrollment.alerts"
 
     @property
+    def told(self) -> str:
+        return f"{self.prefix}enrollment.told"
+
+    @property
     def schemas(self) -> str:
         return f"{self.prefix}enrollment.schemas"
 
@@ -97,6 +101,10 @@ class Topics:
             TopicSpec(self.alerts, _COMPACT, writer="every role"),
             TopicSpec(self.schemas, _COMPACT, writer="every role"),
         ]
+
+    def alert_side(self) -> list[TopicSpec]:
+        """What the notifier needs besides the source's side."""
+        return [TopicSpec(self.told, _COMPACT, writer="notifier")]
 
     def sink_side(self) -> list[TopicSpec]:
         """What the consumer of this sink needs besides."""

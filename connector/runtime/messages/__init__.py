@@ -11,6 +11,7 @@ from connector.runtime.messages.cli import CliMessage
 from connector.runtime.messages.consumer import ConsumerMessage
 from connector.runtime.messages.kafka import KafkaMessage
 from connector.runtime.messages.moodle import MoodleMessage
+from connector.runtime.messages.notifier import NotifierMessage
 from connector.runtime.messages.oracle import OracleMessage
 from connector.runtime.messages.reconciler import ReconcilerMessage
 from connector.runtime.messages.settings import SettingsMessage
@@ -23,6 +24,7 @@ AREAS: dict[str, type[Entry]] = {
     "CS5": ConsumerMessage,
     "CS6": CliMessage,
     "CS7": ReconcilerMessage,
+    "CS8": NotifierMessage,
 }
 """The tables, by the beginning of their codes."""
 
@@ -40,6 +42,7 @@ __all__ = [
     "KafkaMessage",
     "Message",
     "MoodleMessage",
+    "NotifierMessage",
     "OracleMessage",
     "ReconcilerMessage",
     "SettingsMessage",

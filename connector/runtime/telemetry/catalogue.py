@@ -103,6 +103,12 @@ class Count(Metric):
         "Differences between the ends that a reconciliation found.",
     )
     ALERTS = "alerts", COUNT, "code state", "Alerts raised and cleared."
+    ALERTS_SENT = (
+        "alerts.sent",
+        COUNT,
+        "recipient outcome",
+        "Messages about alerts to each recipient of the settings: sent or failed.",
+    )
 
 
 class Gauge(Metric):

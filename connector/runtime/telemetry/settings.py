@@ -51,7 +51,7 @@ class TelemetrySettings(Section):
     http_port: Port = 0
     """Port of these pages. 0: a free one, which the log names."""
 
-    http_ports: dict[Literal["poll", "consume", "reconcile", "run"], Port] = Field(default_factory=dict)
+    http_ports: dict[Literal["poll", "consume", "reconcile", "notify", "run"], Port] = Field(default_factory=dict)
     """Ports by role, for several roles on one machine with one settings file."""
 
     stall_after: Duration = timedelta(minutes=5)

@@ -25,8 +25,8 @@ assert anything is not None
 
 
 def test_there_is_an_earlier_release() -> None:
-    """Otherwise nothing below would be tested."""
-    assert len(EARLIER) >= len(KINDS) - 1
+    """Otherwise nothing below would be tested. Two records are new since."""
+    assert len(EARLIER) >= len(KINDS) - 2
 
 
 @pytest.mark.parametrize("file", EARLIER, ids=lambda file: f"{file.parent.name}/{file.stem}")
