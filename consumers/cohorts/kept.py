@@ -34,11 +34,16 @@ def kept_for_a_moved_key(entry: LedgerEntry, view: View) -> bool:
     return all(other.student == entry.student for other in view.named(entry.cohort, entry.user_id))
 
 
-def look_at_kept(desk: Desk, cohorts: Iterable[str], now: datetime) -> None:
-    """Somebody left these cohorts, perhaps the one whose key let another account stay: those are due again."""
-    for cohort in cohorts:
+def look_at_kept(desk: Desk, left: Iterable[LedgerEntry], now: datetime) -> None:
+    """These have left, and one of them may be the student whose key let another account stay: what was kept in their
+    cohorts is due again. Only what the source said before them, so that two that are kept do not call each other up.
+    """
+    latest: dict[str, int] = {}
+    for entry in left:
+        latest[entry.cohort] = max(entry.desired_revision, latest.get(entry.cohort, 0))
+    for cohort, revision in latest.items():
         for entry in desk.ledger.kept(cohort):
-            if kept_for_a_moved_key(entry, desk.ledger):
+            if entry.desired_revision < revision and kept_for_a_moved_key(entry, desk.ledger):
                 told = transitions.keep_no_longer(entry, now, desk.settings.removal_settle)
                 desk.ledger.put(told)
                 desk.note(told, "recheck", now, answer=told.applied.value, reason=told.reason)

@@ -104,6 +104,8 @@ class Removals:
         apply_findings(self._desk, plan.findings, now)
         self._desk.unasked |= plan.unasked
         self._due.decided((finding.cohort, finding.student) for finding in plan.findings)
+        settled = [(one.cohort, one.student) for one in plan.findings if one.status is EntryStatus.SETTLED]
+        look_at_kept(self._desk, self._desk.entries(settled), now)
         for key in plan.waiting:
             self._due.put_off(key, now)
 
@@ -262,7 +264,7 @@ class Removals:
                 self._not_applied([removal])
         if gone and sent.span is not None:
             desk.witness.applied(gone, "removed", sent.span, sent.began, sent.ended)
-        look_at_kept(desk, {entry.cohort for entry in gone}, now)
+        look_at_kept(desk, gone, now)
 
     def _gone(self, removal: Removal, answer: str, now: datetime) -> list[LedgerEntry]:
         """Moodle does not show the user in the cohort any more."""

@@ -62,6 +62,9 @@ class FakeMoodle:
     """Calls that asked for members."""
     key_reads: int = 0
     """Questions which keys accounts carry."""
+    keys_asked_of: set[int] = field(default_factory=set)
+    keys_hidden: bool = False
+    """Whether such questions are refused."""
     writes: int = 0
     on_removal: Callable[[str, int], None] = lambda _cohort, _user: None
     """Told of each removal as it is asked for."""
@@ -170,6 +173,9 @@ class FakeMoodle:
 
     def keys_of(self, user_ids: Collection[int]) -> dict[int, frozenset[str]]:
         self.key_reads += 1
+        self.keys_asked_of |= set(user_ids)
+        if self.keys_hidden:
+            raise _error(Refused, "invalidparameter")
         return self._read(lambda: {user_id: self._keys(user_id) for user_id in user_ids})
 
     def _keys(self, user_id: int) -> frozenset[str]:

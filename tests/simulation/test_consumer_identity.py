@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from consumers.cohorts.approvals import Approval, Approvals
+from consumers.cohorts.plan import Removal
 from consumers.cohorts.reasons import Reason
-from schemas.records import EntryStatus, LedgerEntry, Presence
-from tests.simulation.cohorts import COHORTS, FOREIGN, STUDENTS, TWIN, Day
+from consumers.cohorts.transitions import take_in
+from schemas.records import EntryStatus, LedgerEntry, MembershipChanged, Presence
+from tests.simulation.cohorts import COHORTS, FOREIGN, SETTINGS, STUDENTS, TWIN, Day
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.turns import turn_for, turn_until
 
@@ -24,7 +29,7 @@ def day_with(*students: str) -> Day:
         day._announce(cohort)
     for student in students:
         day._say(A, student, PRESENT)
-    accounts = {day.moodle.accounts[student] for student in students}
+    accounts = {day.moodle.accounts[student.strip().lower()] for student in students}
     turn_until(day, lambda: day.moodle.of(A) == accounts and day.moodle.number(B) is not None)
     return day
 
@@ -167,3 +172,141 @@ def test_a_cohort_that_a_person_renamed_is_still_the_same() -> None:
     turn_until(day, lambda: day.moodle.members[number] == {105})
 
     assert day.moodle.number(A) is None
+
+
+def swap(day: Day) -> None:
+    """The profile fields of two accounts are exchanged in Moodle."""
+    accounts = day.moodle.accounts
+    accounts[ONE], accounts[OTHER] = accounts[OTHER], accounts[ONE]
+
+
+def test_who_carries_the_key_of_a_wanted_student_by_now_stays() -> None:
+    """Two students' accounts have changed places: the one who leaves takes nobody out. The other's leaving does."""
+    day = day_with(ONE, OTHER)
+    swap(day)
+    day._say(A, ONE, ABSENT)
+    turn_for(day, 30)
+    stayed, kept = day.moodle.of(A), entry(day, ONE)
+    day._say(A, OTHER, ABSENT)
+    turn_until(day, lambda: not day.moodle.of(A))
+
+    assert stayed == {101, 105}
+    assert (EntryStatus.SETTLED, Reason.OTHER_KEY) == (kept.status, kept.reason)
+    assert sorted(day.moodle.removed) == [(A, 101), (A, 105)]
+    assert not day.moodle.phantoms
+
+
+def test_keys_that_went_round_three_accounts_take_out_nobody_who_is_wanted() -> None:
+    """Each account is judged by the key that it carries now, though all three were recorded under another."""
+    day = day_with(ONE, OTHER, STUDENTS[6])
+    accounts = day.moodle.accounts
+    accounts[ONE], accounts[OTHER], accounts[STUDENTS[6]] = 105, 106, 101
+    day._say(A, ONE, ABSENT)
+    turn_for(day, 30)
+    stayed = day.moodle.of(A)
+    day._say(A, STUDENTS[6], ABSENT)
+    turn_until(day, lambda: 101 not in day.moodle.of(A))
+    turn_for(day, 10)
+
+    assert stayed == {101, 105, 106}
+    # 106 carries the key of a student who is wanted, and 105 was added for that student.
+    assert day.moodle.of(A) == {105, 106}
+
+
+def test_keys_are_compared_as_the_directory_compares_them() -> None:
+    """The account carries "s05" by now; the source writes that student with blanks and in capitals."""
+    written = f"  {OTHER.upper()} "
+    day = day_with(ONE, written)
+    swap(day)
+    day._say(A, ONE, ABSENT)
+    turn_for(day, 30)
+    stayed = day.moodle.of(A)
+    day._say(A, written, ABSENT)
+    turn_until(day, lambda: not day.moodle.of(A))
+
+    assert stayed == {101, 105}
+
+
+def test_a_swap_that_was_undone_before_the_removal_changes_nothing() -> None:
+    """What counts is whom the key means at the time of the removal."""
+    day = day_with(ONE, OTHER)
+    swap(day)
+    turn_for(day, 130)
+    swap(day)
+    day._say(A, ONE, ABSENT)
+    turn_until(day, lambda: day.moodle.of(A) == {105})
+
+    assert [(A, 101)] == day.moodle.removed
+
+
+def test_a_swap_that_is_undone_later_is_found_when_the_membership_is_compared() -> None:
+    """Nobody stays for a key that has moved back."""
+    day = day_with(ONE, OTHER)
+    swap(day)
+    day._say(A, ONE, ABSENT)
+    turn_until(day, lambda: entry(day, ONE).reason == Reason.OTHER_KEY)
+    recheck(day, ONE)
+    turn_for(day, 30)
+    stayed = day.moodle.of(A)
+    swap(day)
+    recheck(day, ONE)
+    turn_until(day, lambda: day.moodle.of(A) == {105})
+
+    assert stayed == {101, 105}
+    assert [(A, 101)] == day.moodle.removed
+
+
+def test_a_student_who_is_named_after_the_look_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys were read, and then the source wants the student whose key the account carries: the call is not sent."""
+    day = day_with(ONE)
+    day._say(B, OTHER, PRESENT)  # the account that this student had until now is remembered
+    turn_until(day, lambda: day.moodle.of(B) == {105})
+    day.moodle.accounts[ONE], day.moodle.accounts[OTHER] = 107, 101
+    parts = day.running[0].parts
+    granted: list[Removal] = []
+
+    def grant(approvals: Approvals, removal: Removal, approval: Approval) -> None:
+        original(approvals, removal, approval)
+        granted.append(removal)
+        now = day.timeline.now()
+        record = MembershipChanged(A, OTHER, PRESENT, (), "enrolled", 10**9, "test", now, "f")
+        parts.ledger.put(take_in(None, record, now, SETTINGS.removal_settle))
+
+    original = Approvals.grant
+    monkeypatch.setattr(Approvals, "grant", grant)
+    day._say(A, ONE, ABSENT)
+    turn_for(day, 30)
+
+    assert [101] == [removal.user_id for removal in granted]
+    assert 101 in day.moodle.of(A)
+    assert day.moodle.removed == []
+    assert entry(day, ONE).reason == Reason.OTHER_KEY
+
+
+def test_keys_are_asked_for_in_bulk_and_only_of_those_who_leave() -> None:
+    """One question for all that leave a cohort, none for those who are not there any more."""
+    day = day_with(*STUDENTS[1:9])
+    number = day.moodle.number(A)
+    assert number is not None
+    day.moodle.members[number] -= {101, 102}
+    asked = day.moodle.key_reads
+    for student in STUDENTS[1:7]:
+        day._say(A, student, ABSENT)
+    turn_until(day, lambda: day.moodle.of(A) == {107, 108})
+
+    assert day.moodle.key_reads - asked <= 2
+    assert day.moodle.keys_asked_of >= {103, 104, 105, 106}
+    assert day.moodle.keys_asked_of.isdisjoint({101, 102, 107, 108})
+
+
+def test_nobody_is_removed_while_keys_cannot_be_read() -> None:
+    """As with members that cannot be read: Moodle is left alone for a while and asked again."""
+    day = day_with(ONE)
+    day.moodle.keys_hidden = True
+    day._say(A, ONE, ABSENT)
+    turn_for(day, 60)
+    stayed = day.moodle.of(A)
+    day.moodle.keys_hidden = False
+    turn_until(day, lambda: not day.moodle.of(A))
+
+    assert stayed == {101}
