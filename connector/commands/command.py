@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -65,6 +66,18 @@ def global_options(default: Any = None) -> argparse.ArgumentParser:
     group.add_argument("--json", action="store_true", default=default or False, help="answer in JSON, for machines")
     group.add_argument("--debug", action="store_true", default=default or False, help="show tracebacks")
     return parser
+
+
+def writable(text: str) -> Path:
+    """The path of a file that is to be written in the end; said now, if its folder will not have it.
+
+    Raises:
+        argparse.ArgumentTypeError: it cannot be written.
+    """
+    path = Path(text)
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text} cannot be written")
+    return path
 
 
 def fill(text: str) -> str:

@@ -111,6 +111,8 @@ class Reconciliation:
     """Whether the sink is in shadow; then it only reports, since nothing could be repaired."""
     foreign_go: bool = False
     """Whether the consumer removes members whom no record names."""
+    keep: Callable[[Report], None] = lambda _: None
+    """Is given what a run found, when it has come to its end."""
 
     def run(
         self,
@@ -135,7 +137,9 @@ class Reconciliation:
             self.consumer.recheck(asked)
             self._wait_for_consumer()
             after = self._compare(scope)
-        return Report(started, self.clock.now(), counts, before, after, len(asked), dry_run, scope.text)
+        report = Report(started, self.clock.now(), counts, before, after, len(asked), dry_run, scope.text)
+        self.keep(report)
+        return report
 
     def _require_roles(self, *, connector: bool) -> None:
         wanted = [("consumer", self.consumer.running)] + ([("connector", self.connector.running)] if connector else [])

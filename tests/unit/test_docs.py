@@ -16,6 +16,7 @@ from connector.source.causes import Cause
 from consumers.cohorts.adoption import SHADOW, Refused, Why
 from consumers.cohorts.reasons import Reason
 from consumers.reconciler.compare import Drift
+from consumers.reconciler.history import KIND as RECONCILE
 from schemas.records import EntryStatus
 from tests.unit.pages import DOCS, EXAMPLES, PAGES, REFERENCE, ROOT, anchors, inline_code, names, prose, section
 
@@ -79,8 +80,10 @@ def test_every_status_and_reason_is_documented() -> None:
 
 
 def journal_kinds() -> set[str]:
-    """The kinds that the consumer writes, read from its source: they are text, so that a later release may add some."""
-    kinds = set()
+    """The kinds that the consumer writes, read from its source: they are text, so that a later release may add some. And
+    the reconciler's one.
+    """
+    kinds: set[object] = {RECONCILE}
     for path in (ROOT / "consumers" / "cohorts").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (

@@ -7,13 +7,18 @@ from contextlib import ExitStack, contextmanager
 
 from connector.commands.wiring.base import Base
 from connector.commands.wiring.moodle import open_moodle
+from connector.runtime.kafka.errors import KafkaFault
 from connector.runtime.kafka.group import CONNECTOR_GROUP
 from connector.runtime.kafka.signals import Signals
+from connector.runtime.telemetry import Log
 from consumers.moodle.preflight import READS
+from consumers.reconciler.journal import History
 from consumers.reconciler.kafka_side import AUTHOR, ConnectorByTopics, ConsumerByTopics
 from consumers.reconciler.moodle_side import MoodleByReading
-from consumers.reconciler.report import Progress
+from consumers.reconciler.report import Progress, Report
 from consumers.reconciler.run import Reconciliation
+
+_log = Log("reconciler")
 
 
 @contextmanager
@@ -46,4 +51,18 @@ def open_reconciliation(
             progress,
             shadow,
             foreign_go=settings.foreign == "remove",
+            keep=lambda report: _keep(history_of(base, sink), report),
         )
+
+
+def history_of(base: Base, sink: str) -> History:
+    """Earlier runs for this sink."""
+    return History(base.connection, base.topics(sink).journal, base.codec, base.clock, AUTHOR)
+
+
+def _keep(history: History, report: Report) -> None:
+    """Note the run. Where that fails the report is given all the same: what it tells has been done."""
+    try:
+        history.keep(report)
+    except KafkaFault as fault:
+        _log.error("history.not_kept", reason=fault.message)

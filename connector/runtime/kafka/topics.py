@@ -110,7 +110,7 @@ class Topics:
         """What the consumer of this sink needs besides."""
         return [
             TopicSpec(self.ledger, _COMPACT, None, writer="consumer"),
-            TopicSpec(self.journal, _keep(400), None, writer="consumer"),
+            TopicSpec(self.journal, _keep(400), None, writer="consumer and reconciler"),
             TopicSpec(self.commands, _keep(7), None, writer="operators and the reconciler"),
             TopicSpec(self.deadletters, _keep(400), None, writer="consumer"),
         ]
