@@ -194,7 +194,11 @@ class Anew:
             last = entries[-1] if entries else None
             done = None if last is None else Progress(at.other_site, last.cohort, last.student).text
             ledger.advance(partition, rewriting=done)
-        return steps.commit()
+        if steps.commit():
+            return True
+        # Else the marker would be a step ahead: after the last page nobody would read the topic from its beginning.
+        ledger.advance(partition, rewriting=at.text)
+        return False
 
     def _note(self, command: Command, kind: str, reason: str | None, now: datetime) -> None:
         self.desk.ledger.note(

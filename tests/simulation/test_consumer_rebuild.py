@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from connector.runtime.errors import Halted
-from schemas.records import EntryStatus, Presence
+from consumers.cohorts.ledger import Outgoing
+from schemas.records import EntryStatus, PartitionMarker, Presence
 from tests.simulation.cohorts import COHORTS, FOREIGN, PARTITIONS, SETTINGS, STUDENTS, Day
-from tests.simulation.fake_kafka import MEMBERSHIPS
+from tests.simulation.fake_kafka import MEMBERSHIPS, TransactionLog
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.turns import turn_for, turn_until
 from tests.simulation.words import answers, markers, say
@@ -123,6 +127,31 @@ def test_a_crash_at_any_commit_of_the_rewriting_changes_nothing(seed: int) -> No
     day._check_end()
     assert read_again(day)
     assert len(set(day.moodle.added)) == len(day.moodle.added), "somebody was added twice"
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_a_commit_of_the_rewriting_that_is_rolled_back_is_made_again(
+    kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a rebalance: the partition is read from its beginning all the same, also when the last page was rolled back."""
+    day, commit = day_with(), TransactionLog.commit
+    pages: Counter[int] = Counter()
+
+    def rolled_back(log: TransactionLog, records: Sequence[Outgoing], positions: Mapping[int, int]) -> bool:
+        for record in (outgoing.record for outgoing in records):
+            if isinstance(record, PartitionMarker) and record.read_until and not record.next_offset:
+                pages[record.partition] += 1
+                if pages[record.partition] == kept + 1:
+                    return False
+        return commit(log, records, positions)
+
+    monkeypatch.setattr(TransactionLog, "commit", rolled_back)
+    rebuild(day)
+    turn_until(day, lambda: read_again(day))
+    turn_for(day, 60)
+
+    day._check_end()
+    assert {(EntryStatus.SETTLED, PRESENT)} == {(entry.status, entry.applied) for entry in day.ledger().values()}
 
 
 def test_a_topic_made_anew_is_taken_in_by_command_only() -> None:
