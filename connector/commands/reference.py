@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from connector.commands.settings_reference import settings_page
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import AREAS
-from connector.runtime.messages.translation import write_template
+from connector.runtime.messages.translation import languages, renew_po, write_template
 from connector.runtime.pattern_filters import FILTERS
 from connector.runtime.telemetry.catalogue import Count, Gauge, Histogram, Metric
 
@@ -104,6 +105,13 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def translation_page(name: str) -> str:
+    """A language's file in the order of the template, with what is to be translated left empty."""
+    return renew_po((_ROOT / name).read_text(encoding="utf-8"), AREAS.values())
+
+
+_TRANSLATIONS = [f"connector/runtime/locale/{language}.po" for language in languages()]
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/settings.md": settings_page,
     "docs/reference/exit-codes.md": exit_codes_page,
@@ -111,6 +119,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/patterns.md": patterns_page,
     "connector/runtime/locale/messages.pot": lambda: write_template(AREAS.values()),
+    **{name: partial(translation_page, name) for name in _TRANSLATIONS},
 }
 
 

@@ -31,7 +31,12 @@ class Entry(Enum):
 
 def placeholders_of(text: str) -> frozenset[str]:
     """The names in braces."""
-    return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+    return frozenset(name for _, name in parts_of(text) if name is not None)
+
+
+def parts_of(text: str) -> list[tuple[str, str | None]]:
+    """What stands before each placeholder, with its name; None after the last one."""
+    return [(literal, name) for literal, name, _, _ in string.Formatter().parse(text)]
 
 
 @dataclass(frozen=True)

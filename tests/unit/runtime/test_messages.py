@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from connector.runtime.locale import __name__ as locale_package
 from connector.runtime.messages import AREAS, Entry, Message, SettingsMessage, find, message
 from connector.runtime.messages.translation import Translation, read_po, translation_for, write_template
 
@@ -134,15 +133,6 @@ def test_a_line_of_something_else_is_named(text: str) -> None:
 def test_an_unknown_language_is_english(environment: dict[str, str]) -> None:
     """Nothing in the environment can break the messages."""
     assert translation_for(environment).texts == {}
-
-
-def test_the_languages_that_are_there_name_real_messages() -> None:
-    """A translation of a text that no longer exists is noticed."""
-    originals = {text for entry in ENTRIES for text in (entry.text, entry.fix)}
-    folder = ROOT / Path(*locale_package.split("."))
-
-    for file in folder.glob("*.po"):
-        assert read_po(file.read_text(encoding="utf-8")).keys() - originals == set(), file.name
 
 
 def test_an_entry_without_members_cannot_be_mixed_up() -> None:
