@@ -128,11 +128,19 @@ class Directory:
         return {user_id: frozenset(known.get(user_id, ())) for user_id in user_ids}
 
     def verify(self, user_ids: Collection[int]) -> None:
-        """Look again at accounts of which Moodle said that they do not exist, so that they resolve as they are now."""
+        """Look again at accounts of which Moodle said that they do not exist, or that are about to be removed, so that they
+        resolve as they are now. A value that has moved to one of them is looked for where it was, too, so that it does not
+        seem to lead to both.
+        """
         found = {user.id: user for user in self._intake.look("id", [str(user_id) for user_id in user_ids])}
         self._store.mark_deleted([user_id for user_id, user in found.items() if user.deleted])
         self._store.forget_users([user_id for user_id in user_ids if user_id not in found])
-        self._intake.take(found.values())
+        alive = [user for user in found.values() if not user.deleted]
+        self._intake.take(alive)
+        values = {value for user in alive if (value := self._intake.value_of(user)) is not None}
+        carriers = {one.username for those in self._store.candidates(values).values() for one in those}
+        if elsewhere := carriers - {user.username.lower() for user in alive}:
+            self._intake.take(self._intake.look("username", sorted(elsewhere)))
 
     def refresh(self) -> Refreshed:
         """Read everything again and take it over, unless too much would be lost. Waits if another thread is at it."""

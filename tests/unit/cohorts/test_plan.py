@@ -117,6 +117,23 @@ def test_a_removal_goes_by_the_recorded_account() -> None:
     assert [1] == [removal.user_id for removal in plan.removals]
 
 
+def test_a_user_whom_a_wanted_key_means_by_now_stays() -> None:
+    """Whatever was recorded, also if a person let the removal pass; in that cohort only."""
+    book = Book.of(leaver(reason=Reason.RELEASED), member(student="s2", user_id=2), leaver("B"))
+    plan = build_plan(
+        [book.entries["A", "s1"], book.entries["B", "s1"]],
+        book,
+        book,
+        {"A": {1, 2}, "B": {1}},
+        now=NOW,
+        sibling_wait=HOUR,
+        meant={("A", 1)},
+    )
+
+    assert only_finding(plan) == (EntryStatus.SETTLED, Reason.OTHER_KEY)
+    assert [("B", 1)] == [(removal.cohort, removal.user_id) for removal in plan.removals]
+
+
 @pytest.mark.parametrize(
     ("sibling", "waits"),
     [

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.cohorts.plan import Doubt
-from consumers.cohorts.prospect import Found, Place, Prospect, Word, look_ahead, mark_of, place_of, to_ask, word_of
+from consumers.cohorts.prospect import (
+    Found,
+    Place,
+    Prospect,
+    Word,
+    look_ahead,
+    mark_of,
+    place_of,
+    to_ask,
+    to_ask_for_keys,
+    word_of,
+)
 from schemas.records import CohortState, EntryStatus
 from tests.unit.cohorts.values import ABSENT, PRESENT, announces, cohort, entry, leaver, member, says
 
@@ -65,6 +76,21 @@ def test_what_is_settled_is_no_work() -> None:
 def test_a_removal_goes_by_the_account_that_was_recorded() -> None:
     """Whoever the key leads to by now."""
     assert ahead(kept(1, 7), Word("s1", ABSENT, user_id=7)).remove == (7,)
+
+
+def test_who_carries_the_key_of_a_wanted_student_by_now_is_neither_removed_nor_foreign() -> None:
+    """As the consumer decides; it is asked for where an account was recorded earlier, or a student has none."""
+    there = Word("s2", PRESENT, user_id=2, there=True, open=False)
+    words = [there, Word("s1", ABSENT, user_id=7)]
+    first = ahead(kept(2, 7, 9), *words)
+    told = look_ahead(HERE, words, kept(2, 7, 9), ACCOUNTS.__getitem__, {7})
+
+    assert (first.remove, first.foreign) == ((7,), (9,))
+    assert to_ask_for_keys(first, words) == {7, 9}
+    assert (told.remove, told.foreign, told.there) == ((), (9,), 1)
+    assert look_ahead(HERE, words, kept(2, 7, 9), ACCOUNTS.__getitem__, {9}).foreign == ()
+    assert to_ask_for_keys(ahead(kept(7, 9), left("s3")), [left("s3")]) == frozenset()
+    assert to_ask_for_keys(ahead(kept(9), wants("none")), [wants("none")]) == {9}
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,27 @@ def test_keys_lead_back_from_users() -> None:
     }
 
 
+@pytest.mark.parametrize("settings", [WALK, {"by": "idnumber"}], ids=["profile field", "idnumber"])
+def test_values_that_changed_places_are_known_after_a_look_at_one_of_the_accounts(settings: dict[str, Any]) -> None:
+    """What was known serves on until then; after it neither value leads to both accounts, nor to none."""
+    accounts = Accounts()
+
+    def carry(user_id: int, value: str) -> None:
+        accounts.add(user_id, value, idnumber=value)
+
+    carry(1, "S1")
+    carry(5, "S5")
+    directory = directory_of(accounts, **settings)
+    directory.resolve(["S1", "S5"])
+    carry(1, "S5")
+    carry(5, "S1")
+    before = directory.keys_of([1])
+    directory.verify([1])
+
+    assert (before, directory.keys_of([1])) == ({1: frozenset({"S1"})}, {1: frozenset({"S5"})})
+    assert directory.resolve(["S1", "S5"]) == {"S1": Found(5, "user5"), "S5": Found(1, "user1")}
+
+
 def test_a_student_whose_account_appears_is_found_within_a_minute_without_reading_everything() -> None:
     """The newest accounts are watched; that costs one small call."""
     accounts = site_of(5000)
