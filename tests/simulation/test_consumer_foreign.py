@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from consumers.cohorts.reasons import Reason
 from schemas.keys import encode_key, partition_of
 from schemas.records import Command, EntryStatus, JournalEntry, Presence
 from tests.simulation.cohorts import COHORTS, FOREIGN, PARTITIONS, SETTINGS, STUDENTS, Day
@@ -60,6 +61,26 @@ def test_they_stay_while_a_student_has_no_account() -> None:
 
     assert {(note.answer, note.details["members"]) for note in told} == {("kept", "2")}
     assert FOREIGN in day.moodle.of(COHORT)
+
+
+def test_one_who_carries_the_key_of_a_wanted_student_by_now_stays() -> None:
+    """Though that student's account was known as another when the cohort was compared."""
+    day = taken_over(5, STUDENTS[1], STUDENTS[2])
+    turn_until(day, lambda: day.moodle.of(COHORT) == {101, 102})
+    number = day.moodle.number(COHORT)
+    assert number is not None
+    day.moodle.members[number].add(FOREIGN + 2)
+    day._say(COHORTS[1], STUDENTS[2], Presence.PRESENT)  # whose account is asked for, and remembered
+    day._announce(COHORTS[1])
+    turn_until(day, lambda: day.moodle.of(COHORTS[1]) == {102})
+    day.moodle.accounts[STUDENTS[2]] = FOREIGN + 2
+    now = day.timeline.now()
+    command = Command("look", "recheck", COHORT, "ana", now, now + timedelta(hours=1))
+    day.broker.append(COMMANDS, partition_of(COHORT, PARTITIONS), encode_key(COHORT), CODEC.encode(COMMANDS, command))
+    turn_for(day, 60)
+
+    assert FOREIGN + 2 in day.moodle.of(COHORT)
+    assert day.ledger()[COHORT, f"user:{FOREIGN + 2}"].reason == Reason.OTHER_KEY
 
 
 def test_the_mode_shadow_looks_for_nobody() -> None:

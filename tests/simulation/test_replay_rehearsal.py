@@ -11,6 +11,7 @@ import pytest
 from consumers.cohorts.comparing import Rules
 from consumers.cohorts.meaning import find_meant
 from consumers.cohorts.plan import Doubt
+from consumers.cohorts.reasons import Reason
 from consumers.cohorts.rehearsal import Change, Copy, Op, leaving, looked_at, rehearse, siblings_of, students_of
 from consumers.cohorts.store import Store
 from schemas.keys import encode_key, partition_of
@@ -18,6 +19,7 @@ from schemas.records import CohortEntry, Command, EntryStatus, LedgerEntry, Pres
 from tests.simulation.cohorts import COHORTS, FOREIGN, PARTITIONS, SETTINGS, STUDENTS, Day
 from tests.simulation.fake_kafka import CODEC, COMMANDS
 from tests.simulation.fake_moodle import Chances
+from tests.simulation.test_consumer_identity import ONE, OTHER, A, day_with, recheck, swap
 from tests.simulation.turns import turn_for, turn_until
 
 
@@ -96,6 +98,26 @@ def test_what_is_shown_is_what_is_done(seed: int) -> None:
     assert places(shown, Op.ADD) == set(day.moodle.added[added:])
     assert places(shown, Op.REMOVE) == set(day.moodle.removed[removed:])
     assert rehearsed(day) == []
+
+
+def test_who_carries_a_wanted_key_by_now_is_not_shown_as_leaving() -> None:
+    """Two accounts changed places and the one that had left was put back by hand; the replay lets it stay as well."""
+    day = day_with(ONE, OTHER)
+    day._say(A, ONE, Presence.ABSENT)
+    turn_until(day, lambda: day.moodle.of(A) == {105})
+    number = day.moodle.number(A)
+    assert number is not None
+    day.moodle.members[number].add(101)
+    plain = rehearsed(day)
+    swap(day)
+    turn_for(day, 130)  # what was known of accounts is asked again
+    shown = rehearsed(day)
+    recheck(day, ONE)
+    turn_for(day, 30)
+
+    assert [(Op.REMOVE, 101, "")] == [(one.op, one.user_id, one.reason) for one in plain]
+    assert [(Op.NOTE, Reason.OTHER_KEY)] == [(one.op, one.reason) for one in shown]
+    assert day.moodle.of(A) == {101, 105}
 
 
 def test_only_looking_changes_nothing() -> None:
