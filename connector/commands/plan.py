@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from connector.commands.sinks import add_sink
 from connector.commands.standing import describe_standing, told
 from connector.commands.wiring.base import base_for_command
 from connector.runtime.lifecycle import ExitCode
+from connector.runtime.messages.translation import translation_for
 from consumers.cohorts.adoption import Why
 from consumers.cohorts.prospect import Prospect
 from consumers.cohorts.settings import SinkSettings
@@ -134,7 +136,7 @@ def advice(sink: str, section: SinkSettings, found: Outlook) -> Iterator[str]:
     if standing.adoption is not None and standing.adoption.why == Why.FIRST_LOAD:
         yield "Not every source is loaded yet, so this is not all of it."
     if (note := told(sink, standing, section.mode)) is not None:
-        yield f"{note.code}: {note.text}"
+        yield f"{note.code}: {translation_for(os.environ).text(note)}"
     if standing.adoption is not None and section.mode == "apply":
         policy = section.foreign
         yield f"If this is meant, run: cohortstream adopt {found.mark} --foreign {policy}"

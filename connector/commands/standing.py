@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from connector.commands.topic_reading import latest
 from connector.commands.wiring.base import Base
 from connector.runtime.kafka import topics
 from connector.runtime.messages import CliMessage, Message, message
+from connector.runtime.messages.translation import translation_for
 from consumers.cohorts.adoption import ADOPTION_KEY, Mode, Standing, Why
 from schemas.keys import decode_key
 from schemas.records import Adoption, PartitionMarker
@@ -37,14 +39,15 @@ def standing_of(base: Base, sink: str) -> Standing:
 def describe_standing(sink: str, standing: Standing, mode: Mode) -> dict[str, Any]:
     """For machines. ``writes``: whether the consumers write to Moodle; ``text`` and ``fix`` say what to do if not."""
     adoption, note = standing.adoption, told(sink, standing, mode)
+    translation = translation_for(os.environ)
     return {
         "writes": standing.applying and mode == "apply",
         "mode": mode,
         "why": None if adoption is None else adoption.why,
         "since": None if adoption is None else adoption.since,
         "code": None if note is None else note.code,
-        "text": None if note is None else note.text,
-        "fix": None if note is None else note.fix,
+        "text": None if note is None else translation.text(note),
+        "fix": None if note is None else translation.fix(note),
     }
 
 

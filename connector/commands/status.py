@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from connector.commands import sources_status
@@ -17,6 +19,7 @@ from connector.runtime.kafka.group import CONNECTOR_GROUP, members_of
 from connector.runtime.kafka.reading import BEGINNING, Tail
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import Message, find
+from connector.runtime.messages.translation import Translation, translation_for
 from consumers.cohorts.adoption import Standing
 from consumers.cohorts.reasons import Reason
 from schemas.records import (
@@ -28,6 +31,7 @@ from schemas.records import (
     LedgerEntry,
     PartitionMarker,
     PublisherState,
+    Record,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +73,7 @@ def describe(base: Base) -> dict[str, Any]:
     return {
         "connector": _connector(base),
         "sinks": {sink: _sink(base, sink) for sink in sorted(base.settings.sinks)},
-        "alerts": _alerts(base),
+        "alerts": standing_alerts(latest(base, base.topics().alerts, [0]).values(), translation_for(os.environ)),
     }
 
 
@@ -131,9 +135,10 @@ def _lag(base: Base, topic: str, partitions: int, markers: dict[int, PartitionMa
     return sum(max(0, end - (markers[p].next_offset if p in markers else 0)) for p, end in ends.items())
 
 
-def _alerts(base: Base) -> list[dict[str, Any]]:
+def standing_alerts(records: Iterable[Record], translation: Translation) -> list[dict[str, Any]]:
+    """The alerts that are raised, oldest first, in the reader's language."""
     found = []
-    for alert in latest(base, base.topics().alerts, [0]).values():
+    for alert in records:
         if isinstance(alert, Alert) and alert.state is AlertState.RAISED:
             entry = find(alert.code)
             told = Message(entry, alert.parameters) if entry else None
@@ -142,8 +147,8 @@ def _alerts(base: Base) -> list[dict[str, Any]]:
                     "since": alert.at,
                     "role": alert.role,
                     "code": alert.code,
-                    "text": told.text if told else str(dict(alert.parameters)),
-                    "fix": told.fix if told else "",
+                    "text": translation.text(told) if told else str(dict(alert.parameters)),
+                    "fix": translation.fix(told) if told else "",
                 }
             )
     return sorted(found, key=lambda one: str(one["since"]))

@@ -124,6 +124,7 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".po") for file in found if file.name.endswith(".po")))
 
 
+@cache
 def translation_in(language: str) -> Translation:
     """The translation into one of ``languages()``; English for ``en``.
 
