@@ -129,7 +129,7 @@ def test_a_crash_at_any_commit_of_the_rewriting_changes_nothing(seed: int) -> No
     assert len(set(day.moodle.added)) == len(day.moodle.added), "somebody was added twice"
 
 
-@pytest.mark.parametrize("kept", [0, 1, 2])
+@pytest.mark.parametrize("kept", range(4))
 def test_a_commit_of_the_rewriting_that_is_rolled_back_is_made_again(
     kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
