@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
-from connector.runtime.errors import Halted, OperationalError, SettingsFaults, Unavailable
+from connector.runtime.errors import Busy, Halted, OperationalError, SettingsFaults, Unavailable
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import CliMessage, Message, message
 from connector.runtime.messages.translation import Translation
@@ -28,6 +28,8 @@ def _explain(error: BaseException) -> tuple[ExitCode, list[tuple[str | None, Mes
     match error:
         case SettingsFaults():
             return ExitCode.SETTINGS, [(fault.place, fault.message) for fault in error.faults]
+        case Busy():
+            return ExitCode.BUSY, [(None, error.message)]
         case Unavailable():
             return ExitCode.UNAVAILABLE, [(None, error.message)]
         case OperationalError():

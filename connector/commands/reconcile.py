@@ -18,7 +18,7 @@ from connector.runtime.lifecycle import ExitCode
 from consumers.reconciler.history import history_lines
 from consumers.reconciler.page import RUNS, page
 from consumers.reconciler.report import Progress, Verdict
-from consumers.reconciler.run import Scope
+from consumers.reconciler.sides import Scope
 
 if TYPE_CHECKING:
     from connector.commands.command import Subparsers

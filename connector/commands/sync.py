@@ -158,7 +158,9 @@ class _Conductor:
         base, standing = self._base, self._standing
         side = ConsumerByTopics(base.connection, base.topics(sink), base.codec, f"cohortstream.{sink}", base.clock)
         try:
-            self._until(f"consumer of {sink}", lambda: standing.idle.get(sink, False) and side.backlog() == 0)
+            self._until(
+                f"consumer of {sink}", lambda: standing.idle.get(sink, False) and side.backlog(side.target()) == 0
+            )
         finally:
             side.close()
 

@@ -4,6 +4,7 @@
 
     OperationalError       carries a Message: code, cause, fix
     ├── Unavailable        temporary: pause, keep everything, say so, go on by itself
+    │   └── Busy           somebody else does this very work now; nothing was begun
     ├── RecordFault        permanent, one record: dead letter with its stage; go on
     └── Halted             permanent, everything: pause and alert; nothing is dead-lettered for it
 
@@ -47,6 +48,10 @@ class Unavailable(OperationalError):
     def __init__(self, message: Message, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Busy(Unavailable):
+    """Somebody else does this very work now. Nothing was begun, and trying again at once makes no sense."""
 
 
 class RecordFault(OperationalError):

@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 4, "An end cannot be reached now. Trying again later makes sense."
     HALTED = 5, "A person must act first: a token was revoked, a grant lost, it is another database."
     FINDINGS = 6, "The command did its work and found something: a failed check, a difference, held removals."
+    BUSY = 7, "Another one is doing this very work; nothing was begun."
     INTERRUPTED = 130, "Stopped by Ctrl-C before the work was done."
 
     def __new__(cls, value: int, meaning: str) -> Self:

@@ -1,13 +1,11 @@
-"""Types of settings: names of columns, tables, zones and times as a person writes them, checked once."""
+"""Types of settings: names of columns and tables as a person writes them, checked once."""
 
 from __future__ import annotations
 
 import re
-from datetime import time
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 _TABLE = re.compile(r'("[^"]+"|[\w$#]+)(\.("[^"]+"|[\w$#]+))?(@[\w$#.]+)?')
 _BEGINNING = re.compile(r"(\s|--[^\n]*\n|/\*([^*]|\*(?!/))*\*/)*(select|with)\b", re.IGNORECASE)
@@ -33,24 +31,6 @@ def _query(text: str) -> str:
     return text
 
 
-def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f'no time zone is called "{text}"; write one such as "Europe/Paris"') from None
-    return text
-
-
-def _time_of_day(value: object) -> time:
-    if isinstance(value, time):
-        return value
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(value)):
-        raise ValueError('not a time of the day; write it as "03:30"')
-    return time.fromisoformat(str(value))
-
-
-TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
 Column = Annotated[str, Field(min_length=1), AfterValidator(oracle_name)]
 Table = Annotated[str, AfterValidator(_table)]
 Query = Annotated[str, AfterValidator(_query)]
-Zone = Annotated[str, AfterValidator(_zone)]

@@ -10,8 +10,9 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from connector.runtime.patterns import Pattern
 from connector.runtime.settings import Duration, Secret, Section
+from connector.runtime.time_settings import TimeOfDay, Zone
 from connector.source.hint_settings import HintSettings, followed
-from connector.source.setting_types import Column, Query, Table, TimeOfDay, Zone
+from connector.source.setting_types import Column, Query, Table
 
 
 class ActiveSettings(Section):

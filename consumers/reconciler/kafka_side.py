@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -15,11 +15,20 @@ from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up, 
 from connector.runtime.kafka.sending import Sender
 from connector.runtime.kafka.signals import Signals
 from connector.runtime.kafka.topics import Topics
-from consumers.reconciler.compare import Difference
-from consumers.reconciler.run import PartitionView, Scope
+from consumers.reconciler.drift import Difference, Drift
+from consumers.reconciler.sides import PartitionView, Scope, Target
 from schemas.codec import Codec
 from schemas.keys import decode_key, encode_key, partition_of
-from schemas.records import CohortEntry, Command, LedgerEntry, Notification, PartitionMarker
+from schemas.records import (
+    Checkpoint,
+    CohortEntry,
+    Command,
+    EntryStatus,
+    LedgerEntry,
+    Notification,
+    PartitionMarker,
+    Record,
+)
 
 AUTHOR = "reconciler"
 _COMMAND_LIFE = timedelta(hours=1)
@@ -30,11 +39,22 @@ _WHOLE_COHORT = 50
 class ConnectorByTopics:
     """Asks by signals, hears notifications that were written after it was made."""
 
-    def __init__(self, connection: Connection, signals: Signals, group: str, sources: Sequence[str]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        signals: Signals,
+        group: str,
+        sources: Sequence[str],
+        checkpoints: Callable[[], Iterable[Checkpoint]],
+    ) -> None:
         self._connection, self._signals, self._group, self._sources = connection, signals, group, sources
+        self._checkpoints = checkpoints
 
     def running(self) -> bool:
         return members_of(self._connection, self._group) > 0
+
+    def expected_rows(self) -> Mapping[str, int]:
+        return {one.source: one.last_snapshot["rows"] for one in self._checkpoints() if one.last_snapshot.get("rows")}
 
     def ask(self, scope: Scope) -> Mapping[str, str]:
         kind = "look" if scope.cohorts or scope.students else "snapshot"
@@ -43,6 +63,17 @@ class ConnectorByTopics:
 
     def heard(self) -> Iterable[Notification]:
         return self._signals.heard()
+
+
+def checkpoints(connection: Connection, topics: Topics, codec: Codec, clock: Clock) -> Iterable[Checkpoint]:
+    """The latest checkpoint of each source."""
+    found: dict[str, Checkpoint] = {}
+    for batch in read_to_end(connection, topics.checkpoints, {0: BEGINNING}, clock):
+        for raw in batch:
+            record = None if raw.value is None else codec.decode(raw.value)
+            if isinstance(record, Checkpoint):
+                found[record.source] = record
+    return found.values()
 
 
 @dataclass(slots=True)
@@ -65,6 +96,29 @@ class _Partition:
             self.entries[record.cohort, record.student] = record
 
 
+@dataclass(slots=True)
+class _Watched:
+    """What was asked for, and what of it is under way."""
+
+    memberships: set[tuple[str, str]] = field(default_factory=set)
+    cohorts: set[str] = field(default_factory=set)
+    """Of which everything counts."""
+    pending: set[tuple[str, str | None]] = field(default_factory=set)
+
+    def hear(self, record: Record) -> None:
+        if isinstance(record, LedgerEntry):
+            place: tuple[str, str | None] = record.cohort, record.student
+            concerned = record.cohort in self.cohorts or place in self.memberships
+        elif isinstance(record, CohortEntry):
+            place, concerned = (record.cohort, None), record.cohort in self.cohorts
+        else:
+            return
+        if concerned and record.status is EntryStatus.PENDING:
+            self.pending.add(place)
+        else:
+            self.pending.discard(place)
+
+
 class ConsumerByTopics:
     """Reads the ledger, sends commands."""
 
@@ -74,69 +128,109 @@ class ConsumerByTopics:
         self._sender = Sender(connection, codec)
         self._tail = Tail(connection, topics.ledger, dict.fromkeys(range(connection.settings.partitions), BEGINNING))
         self._known_markers: dict[int, PartitionMarker] = {}
+        self._watched = _Watched()
 
     def close(self) -> None:
         self._tail.close()
 
+    @property
+    def partitions(self) -> int:
+        return self._connection.settings.partitions
+
     def running(self) -> bool:
         return members_of(self._connection, self._group) > 0
 
-    def backlog(self) -> int:
+    def target(self) -> Target:
+        return Target(self._ends(self._topics.memberships), self._ends(self._topics.commands))
+
+    def backlog(self, target: Target) -> int:
         markers = self._markers()
-        behind = self._unread(self._topics.memberships, {p: marker.next_offset for p, marker in markers.items()})
-        behind |= self._unread(self._topics.commands, {p: marker.commands_offset for p, marker in markers.items()})
+        behind = self._unread(
+            self._topics.memberships, {p: marker.next_offset for p, marker in markers.items()}, target.memberships
+        )
+        behind |= self._unread(
+            self._topics.commands, {p: marker.commands_offset for p, marker in markers.items()}, target.commands
+        )
         return len(behind)
 
-    def ledger(self) -> Iterator[PartitionView]:
-        for partition in range(self._partitions):
+    def ledger(self, cohorts: Collection[str] | None = None) -> Iterator[PartitionView]:
+        wanted = None if cohorts is None else {partition_of(cohort, self.partitions) for cohort in cohorts}
+        for partition in range(self.partitions):
             part = _Partition()
-            for batch in read_to_end(self._connection, self._topics.ledger, {partition: BEGINNING}, self._clock):
-                for raw in batch:
-                    part.take(raw, self._codec)
+            if wanted is None or partition in wanted:
+                self._read(partition, part, None if cohorts is None else frozenset(cohorts))
             yield PartitionView(list(part.cohorts.values()), list(part.entries.values()))
 
-    def recheck(self, differences: Sequence[Difference]) -> None:
+    def repair(self, differences: Sequence[Difference]) -> None:
+        self._markers()  # what was written before is no answer
+        self._watched = _Watched()
         by_cohort: dict[str, list[Difference]] = defaultdict(list)
         for difference in differences:
             by_cohort[difference.cohort].append(difference)
-        now = self._clock.now()
         for cohort, found in by_cohort.items():
+            if any(difference.kind is Drift.COHORT_DELETED and difference.known for difference in found):
+                self._watched.cohorts.add(cohort)
+                self._command("recreate", cohort, None)
+                continue
             students = {difference.student for difference in found}
-            for student in [None] if len(students) >= _WHOLE_COHORT else sorted(students, key=str):
-                command = Command(
-                    id=uuid.uuid4().hex,
-                    kind="recheck",
-                    cohort=cohort,
-                    student=student,
-                    author=AUTHOR,
-                    issued_at=now,
-                    expires_at=now + _COMMAND_LIFE,
-                )
-                partition = partition_of(cohort, self._partitions)
-                self._sender.put(self._topics.commands, encode_key(cohort), command, partition)
+            self._watched.memberships |= {(cohort, student) for student in students if student is not None}
+            for student in [None] if len(students) >= _WHOLE_COHORT or None in students else sorted(students, key=str):
+                self._command("recheck", cohort, student)
         self._sender.flush()
 
-    @property
-    def _partitions(self) -> int:
-        return self._connection.settings.partitions
+    def pending(self) -> int:
+        self._markers()
+        return len(self._watched.pending)
+
+    def _command(self, kind: str, cohort: str, student: str | None) -> None:
+        now = self._clock.now()
+        command = Command(
+            id=uuid.uuid4().hex,
+            kind=kind,
+            cohort=cohort,
+            student=student,
+            author=AUTHOR,
+            issued_at=now,
+            expires_at=now + _COMMAND_LIFE,
+        )
+        self._sender.put(self._topics.commands, encode_key(cohort), command, partition_of(cohort, self.partitions))
+
+    def _read(self, partition: int, part: _Partition, cohorts: Collection[str] | None) -> None:
+        for batch in read_to_end(self._connection, self._topics.ledger, {partition: BEGINNING}, self._clock):
+            for raw in batch:
+                if cohorts is None or decode_key(raw.key)[0] in cohorts:
+                    part.take(raw, self._codec)
+
+    def _ends(self, topic: str) -> dict[int, int]:
+        looking = Tail(self._connection, topic, dict.fromkeys(range(self.partitions), BEGINNING))
+        try:
+            return looking.ends()
+        finally:
+            looking.close()
 
     def _markers(self) -> dict[int, PartitionMarker]:
         """Every partition's marker, as of now; only what is new since the last call is read."""
         for batch in catch_up(self._tail, self._clock):
             for raw in batch:
-                # A marker's key is its partition alone; others need not be decoded.
-                if raw.value is not None and raw.key is not None and len(decode_key(raw.key)) == 1:
+                # A marker's key is its partition alone; others need not be decoded, unless they answer a question.
+                if raw.value is None or raw.key is None:
+                    continue
+                if b"," not in raw.key or self._watched.memberships or self._watched.cohorts:
                     record = self._codec.decode(raw.value)
+                    self._watched.hear(record)
                     if isinstance(record, PartitionMarker):
                         self._known_markers[record.partition] = record
         return self._known_markers
 
-    def _unread(self, topic: str, next_offsets: Mapping[int, int]) -> set[int]:
-        """Some partitions with a record at or after these offsets, none when there is none.
+    def _unread(self, topic: str, next_offsets: Mapping[int, int], ends: Mapping[int, int]) -> set[int]:
+        """Some partitions with a record from these offsets on and before the ends, none when there is none.
 
         Offsets alone do not tell: transactions leave holes in them.
         """
-        starts = {p: next_offsets.get(p, BEGINNING) for p in range(self._partitions)}
-        for batch in read_to_end(self._connection, topic, starts, self._clock):
-            return {raw.partition for raw in batch}
-        return set()
+        starts = {p: next_offsets.get(p, BEGINNING) for p, end in ends.items() if next_offsets.get(p, BEGINNING) < end}
+        behind: set[int] = set()
+        for batch in read_to_end(self._connection, topic, starts, self._clock) if starts else ():
+            behind |= {raw.partition for raw in batch if raw.offset < ends[raw.partition]}
+            if behind:
+                break
+        return behind

@@ -3,33 +3,104 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
+from consumers.moodle.errors import Forbidden
 from consumers.moodle.reading import MoodleReader
-from consumers.moodle.values import Cohort
+from consumers.moodle.resolution import Ambiguous, Found, Resolution
+from consumers.moodle.values import SYSTEM
 from consumers.reconciler.compare import MoodleView
 from schemas.records import CohortEntry
+
+_MOST_DELETED = 2000
+"""Accounts that are looked for at most in one comparison. More are never missing because single people were deleted, and
+how many of them were is no help then."""
+
+
+class Accounts(Protocol):
+    """Where students' keys lead to; may ask Moodle."""
+
+    def keep_fresh(self) -> object:
+        """Read all accounts again when that is due."""
+        ...
+
+    def resolve(self, keys: Collection[str]) -> Mapping[str, Resolution]: ...
+
+
+@dataclass(slots=True)
+class _Listed:
+    """The site's cohorts, as they were listed once."""
+
+    names: dict[int, str] = field(default_factory=dict)
+    ids: dict[str, list[int]] = field(default_factory=dict)
+    in_system: frozenset[int] | None = None
 
 
 class MoodleByReading:
     """Lists the site's cohorts once a comparison, then reads the members of those that are asked for."""
 
-    def __init__(self, reader: MoodleReader) -> None:
-        self._reader = reader
-        self._cohorts: list[Cohort] | None = None
+    def __init__(self, reader: MoodleReader, accounts: Accounts) -> None:
+        self._reader, self._accounts = reader, accounts
+        self._listed: _Listed | None = None
+        self._resolved: dict[str, int | None] = {}
+        self._fresh = False
+        self._looked_for = 0
 
     def begin(self) -> None:
-        self._cohorts = None
+        self._listed = None
+        self._resolved, self._looked_for = {}, 0
 
-    def view(self, cohorts: Sequence[CohortEntry]) -> MoodleView:
-        if self._cohorts is None:
-            self._cohorts = self._reader.all_cohorts()
-        names = {cohort.id: cohort.name for cohort in self._cohorts}
-        ids: dict[str, list[int]] = defaultdict(list)
-        for cohort in self._cohorts:
-            ids[cohort.idnumber].append(cohort.id)
-        wanted = [entry.moodle_id for entry in cohorts if entry.moodle_id in names]
-        members = self._reader.members([number for number in wanted if number is not None])
+    def view(self, cohorts: Sequence[CohortEntry], students: Collection[str]) -> MoodleView:
+        wanted = [entry.moodle_id for entry in cohorts if entry.moodle_id is not None]
+        if not wanted and not students:
+            return MoodleView({}, {}, {})
+        if self._listed is None:
+            self._listed = self._list()
+        listed = self._listed
+        members = self._reader.members([number for number in wanted if number in listed.names])
         for number in members.missing:  # deleted since the list was read
-            names.pop(number, None)
-        return MoodleView(names, ids, members.of)
+            listed.names.pop(number, None)
+        return MoodleView(listed.names, listed.ids, members.of, listed.in_system, self._lead_to(students))
+
+    def deleted(self, user_ids: Collection[int]) -> Collection[int]:
+        some = sorted(user_ids)[: _MOST_DELETED - self._looked_for]
+        if not some:
+            return frozenset()
+        self._looked_for += len(some)
+        found = self._reader.users("id", [str(user_id) for user_id in some])
+        return set(some) - {user.id for user in found if not user.deleted}
+
+    def _list(self) -> _Listed:
+        cohorts = self._reader.all_cohorts()
+        ids: dict[str, list[int]] = defaultdict(list)
+        for cohort in cohorts:
+            ids[cohort.idnumber].append(cohort.id)
+        return _Listed({cohort.id: cohort.name for cohort in cohorts}, dict(ids), self._in_system())
+
+    def _in_system(self) -> frozenset[int] | None:
+        """Where a cohort is, Moodle tells only by searching a place. A service user who has its rights in one category may
+        not search the system, and then nothing is said about places.
+        """
+        try:
+            return frozenset(placed.cohort.id for placed in self._reader.cohorts_in(SYSTEM))
+        except Forbidden:
+            return None
+
+    def _lead_to(self, students: Collection[str]) -> Mapping[str, int | None]:
+        """Accounts by key. What the directory knows may be a day old, which is enough to find what somebody should see."""
+        if not students:
+            return {}
+        if not self._fresh:
+            self._accounts.keep_fresh()
+            self._fresh = True
+        if unknown := [student for student in students if student not in self._resolved]:
+            self._resolved |= dict(_accounts_of(self._accounts.resolve(unknown).items()))
+        return self._resolved
+
+
+def _accounts_of(resolved: Iterable[tuple[str, Resolution]]) -> Iterable[tuple[str, int | None]]:
+    for student, resolution in resolved:
+        if not isinstance(resolution, Ambiguous):
+            yield student, resolution.user_id if isinstance(resolution, Found) else None

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from consumers.reconciler.compare import REPAIRED, Comparison
+from consumers.reconciler.drift import Comparison, Treatment
 
 
 class Verdict(StrEnum):
@@ -43,7 +43,7 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        if self.last.differences:
+        if self.last.pressing:
             return Verdict.ATTENTION
         return Verdict.REPAIRED if self.asked or self.source.get("published", 0) else Verdict.CLEAN
 
@@ -58,6 +58,7 @@ class Report:
             "narrowed": self.narrowed,
             "source": dict(self.source),
             "found": dict(self.before.by_kind),
+            "treatment": dict(self.before.treatments | self.last.treatments),
             "asked": self.asked,
             "left": dict(self.last.by_kind),
             "waiting": dict(self.last.waiting),
@@ -89,7 +90,11 @@ class Report:
             text.append(f"Asked      for {self.asked} rechecks; left: {_listed(last.by_kind) or 'nothing'}")
         text += [f"  {cohort}: {_listed(kinds)}" for cohort, kinds in sorted(self.by_cohort.items())]
         text.append(f"Verdict    {self.verdict.value.replace('_', ' ')}")
-        if any(kind not in {k.value for k in REPAIRED} for kind in last.by_kind):
+        for treatment in Treatment:
+            kinds = [kind.replace("_", " ") for kind, how in last.treatments.items() if how == treatment]
+            if kinds and treatment is not Treatment.REPAIRED:
+                text.append(f"           {treatment.value.replace('_', ' ')}: {', '.join(kinds)}")
+        if Treatment.DECISION in last.treatments.values():
             text.append("           docs/how-to/reconcile.md tells what to do about each kind")
         return text
 
@@ -104,3 +109,7 @@ class Progress:
 
     step: str
     counts: Mapping[str, int] = field(default_factory=dict)
+    done: int = 0
+    """Of ``total``."""
+    total: int | None = None
+    """None where nobody knows how much there is to do."""

@@ -5,96 +5,18 @@ Never writes to Moodle and never publishes a membership: there is one writer of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Protocol
 
 from connector.runtime.clock import Clock
 from connector.runtime.errors import Unavailable
 from connector.runtime.messages import ReconcilerMessage, message
-from consumers.reconciler.compare import Comparison, Difference, MoodleView, compare
+from consumers.reconciler.compare import compare, missing_accounts
+from consumers.reconciler.drift import Comparison, Difference, Drift
 from consumers.reconciler.report import Progress, Report
 from consumers.reconciler.settings import ReconcileSettings
-from schemas.records import CohortEntry, LedgerEntry, Notification
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What to reconcile; empty means everything."""
-
-    source: str | None = None
-    cohorts: tuple[str, ...] = ()
-    students: tuple[str, ...] = ()
-
-    def covers(self, cohort: str, student: str | None) -> bool:
-        return (not self.cohorts or cohort in self.cohorts) and (
-            not self.students or student is None or student in self.students
-        )
-
-    @property
-    def text(self) -> str:
-        """Without the students' keys, which are personal data."""
-        parts = [f"source {self.source}"] if self.source else []
-        parts += [f"cohort {cohort}" for cohort in self.cohorts]
-        parts += [f"{len(self.students)} students"] if self.students else []
-        return ", ".join(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionView:
-    """One partition of the ledger."""
-
-    cohorts: Sequence[CohortEntry]
-    entries: Sequence[LedgerEntry]
-
-
-class ConnectorSide(Protocol):
-    """The connector, as far as the reconciler needs it."""
-
-    def running(self) -> bool:
-        """Whether a connector takes part in its election."""
-        ...
-
-    def ask(self, scope: Scope) -> Mapping[str, str]:
-        """Ask to look again; the id of the signal by source."""
-        ...
-
-    def heard(self) -> Iterable[Notification]:
-        """Notifications since the last call."""
-        ...
-
-
-class ConsumerSide(Protocol):
-    """The consumer, as far as the reconciler needs it."""
-
-    def running(self) -> bool:
-        """Whether a consumer is in its group."""
-        ...
-
-    def backlog(self) -> int:
-        """Partitions in which some record or command is not worked off yet."""
-        ...
-
-    def ledger(self) -> Iterator[PartitionView]:
-        """The ledger as it is now, a partition at a time."""
-        ...
-
-    def recheck(self, differences: Sequence[Difference]) -> None:
-        """Ask to compare these again and to repair them."""
-        ...
-
-
-class MoodleSide(Protocol):
-    """Moodle, to read."""
-
-    def begin(self) -> None:
-        """A comparison begins: what an earlier one read is old."""
-        ...
-
-    def view(self, cohorts: Sequence[CohortEntry]) -> MoodleView:
-        """What Moodle has of these cohorts."""
-        ...
+from consumers.reconciler.sides import Alone, ConnectorSide, ConsumerSide, Exclusion, MoodleSide, PartitionView, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,32 +35,40 @@ class Reconciliation:
     """Whether the consumer removes members whom no record names."""
     keep: Callable[[Report], None] = lambda _: None
     """Is given what a run found, when it has come to its end."""
+    exclusion: Exclusion = field(default_factory=Alone)
+    """Keeps others away while this one asks for anything."""
 
-    def run(
-        self,
-        scope: Scope,
-        *,
-        dry_run: bool = False,
-    ) -> Report:
+    def run(self, scope: Scope, *, dry_run: bool = False) -> Report:
         """Reconcile what ``scope`` covers.
 
         Raises:
             Unavailable: a role does not answer, or does not finish in time; the message says which.
+            Busy: another reconciliation of this sink is at work.
         """
         started = self.clock.now()
         dry_run = dry_run or self.shadow
         self._require_roles(connector=not dry_run)
+        if not dry_run:
+            self.exclusion.take()
         counts = self._look_again(scope) if not dry_run else {}
         self._wait_for_consumer()
-        before = self._compare(scope)
-        asked = [] if dry_run else before.repairable
-        after = None
-        if asked:
-            self.consumer.recheck(asked)
-            self._wait_for_consumer()
-            after = self._compare(scope)
-        report = Report(started, self.clock.now(), counts, before, after, len(asked), dry_run, scope.text)
+        before = after = self._compare(scope)
+        asked: list[Difference] = []
+        if not dry_run:
+            asked, after = self._repair(scope, before)
+        report = Report(
+            started,
+            self.clock.now(),
+            counts,
+            before,
+            after if asked else None,
+            len(asked),
+            dry_run,
+            scope.text,
+        )
         self.keep(report)
+        if not dry_run:
+            self.exclusion.finished()
         return report
 
     def _require_roles(self, *, connector: bool) -> None:
@@ -149,6 +79,7 @@ class Reconciliation:
 
     def _look_again(self, scope: Scope) -> dict[str, int]:
         """The connector's counts, once every source has finished."""
+        expected = self.connector.expected_rows()
         open_signals = dict(self.connector.ask(scope))
         counts: dict[str, int] = {}
         started = self.clock.monotonic()
@@ -158,7 +89,9 @@ class Reconciliation:
                 if open_signals.get(notification.source) != notification.signal_id:
                     continue
                 heard_at = self.clock.monotonic()
-                self.report_progress(Progress(f"{notification.source} {notification.phase}", notification.counts))
+                total = expected.get(notification.source) if "rows" in notification.counts else None
+                step = f"{notification.source} {notification.phase}"
+                self._tell(step, notification.counts, notification.counts.get("rows", 0), total)
                 if notification.phase == "refused":
                     raise Unavailable(
                         message(
@@ -175,34 +108,81 @@ class Reconciliation:
             if open_signals and waited > self.settings.snapshot_within:
                 raise Unavailable(message(ReconcilerMessage.TOO_SLOW, step="snapshot of " + ", ".join(open_signals)))
             if open_signals:
-                self.clock.sleep(self.settings.poll.total_seconds())
+                self._rest()
         return counts
 
     def _wait_for_consumer(self) -> None:
+        """Until the consumer has worked off all that was there at the beginning; what flows in meanwhile is not waited
+        for, since it might never end.
+        """
+        target = self.consumer.target()
+        total = len(target.memberships)
+
         def idle() -> bool:
-            left = self.consumer.backlog()
-            self.report_progress(Progress("consumer works off its backlog", {"partitions behind": left}))
+            left = self.consumer.backlog(target)
+            self._tell("consumer works off its backlog", {"partitions behind": left}, total - left, total)
             return left == 0
 
         if not self._until(idle, self.settings.settle_within):
             raise Unavailable(message(ReconcilerMessage.TOO_SLOW, step="consumer's backlog"))
 
+    def _repair(self, scope: Scope, before: Comparison) -> tuple[list[Difference], Comparison]:
+        """What was asked for, and how the ends stand afterwards."""
+        asked = before.repairable
+        after = before
+        due = asked
+        while due:
+            self.consumer.repair(due)
+            self._wait_for_consumer()
+            self._until(self._applied, self.settings.settle_within)
+            after = after.looked_again(self._look(scope, after.parts))
+            # A deleted cohort is made anew when the consumer has noticed that it is gone.
+            due = [one for one in after.repairable if one.kind is Drift.COHORT_DELETED and one.known and one not in due]
+        return asked, after
+
+    def _applied(self) -> bool:
+        left = self.consumer.pending()
+        self._tell("consumer repairs", {"memberships left": left})
+        return left == 0
+
     def _compare(self, scope: Scope) -> Comparison:
+        """What differs, and differs still at a second look: what the consumer is just about is no drift."""
+        first = self._look(scope, scope.cohorts or None)
+        return first.confirmed_by(self._look(scope, first.parts)) if first.parts else first
+
+    def _look(self, scope: Scope, cohorts: Collection[str] | None) -> Comparison:
+        """Compare these cohorts, or all; only what the scope covers counts."""
         self.moodle.begin()
-        found = Comparison(foreign_go=self.foreign_go)
-        for number, part in enumerate(self.consumer.ledger()):
-            cohorts = [entry for entry in part.cohorts if scope.covers(entry.cohort, None)]
-            entries = [entry for entry in part.entries if scope.covers(entry.cohort, None)]
-            result = compare(cohorts, entries, self.moodle.view(cohorts))
-            result.differences = [d for d in result.differences if scope.covers(d.cohort, d.student)]
-            found.add(result)
-            self.report_progress(Progress("comparing", {"partition": number, "cohorts": found.cohorts}))
+        found = Comparison(policy=self.settings.policy(foreign_go=self.foreign_go))
+        total = self.consumer.partitions
+        for number, part in enumerate(self.consumer.ledger(cohorts), 1):
+            found.add(self._look_at(part, scope))
+            self._tell("comparing", {"cohorts": found.cohorts, "differences": len(found.differences)}, number, total)
         return found
+
+    def _look_at(self, part: PartitionView, scope: Scope) -> Comparison:
+        cohorts = [entry for entry in part.cohorts if scope.covers(entry.cohort, None)]
+        entries = [entry for entry in part.entries if scope.covers(entry.cohort, None)]
+        # Of one student every key that leads to the same account matters, so narrowing does not narrow this.
+        students = {entry.student for entry in entries} if self.settings.accounts else set()
+        view = self.moodle.view(cohorts, students)
+        found = compare(cohorts, entries, view)
+        if deleted := self.moodle.deleted(missing_accounts(found)):
+            found = compare(cohorts, entries, replace(view, deleted=deleted))
+        return found.of(lambda one: scope.covers(one.cohort, one.student))
 
     def _until(self, reached: Callable[[], bool], within: timedelta) -> bool:
         deadline = self.clock.monotonic() + within.total_seconds()
         while not reached():
             if self.clock.monotonic() > deadline:
                 return False
-            self.clock.sleep(self.settings.poll.total_seconds())
+            self._rest()
         return True
+
+    def _rest(self) -> None:
+        self.exclusion.keep()
+        self.clock.sleep(self.settings.poll.total_seconds())
+
+    def _tell(self, step: str, counts: Mapping[str, int], done: int = 0, total: int | None = None) -> None:
+        self.exclusion.keep()
+        self.report_progress(Progress(step, counts, done, total))

@@ -15,7 +15,7 @@ from connector.runtime.telemetry.catalogue import Count, Gauge, Histogram
 from connector.source.causes import Cause
 from consumers.cohorts.adoption import SHADOW, Refused, Why
 from consumers.cohorts.reasons import Reason
-from consumers.reconciler.compare import Drift
+from consumers.reconciler.drift import Drift
 from consumers.reconciler.history import KIND as RECONCILE
 from schemas.records import EntryStatus
 from tests.unit.pages import DOCS, EXAMPLES, PAGES, REFERENCE, ROOT, anchors, inline_code, names, prose, section

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 
 from connector.commands.wiring.base import Base
 from connector.commands.wiring.moodle import open_moodle
 from connector.runtime.kafka.errors import KafkaFault
-from connector.runtime.kafka.group import CONNECTOR_GROUP
+from connector.runtime.kafka.group import CONNECTOR_GROUP, Elector, describe_members, note_of
 from connector.runtime.kafka.signals import Signals
 from connector.runtime.telemetry import Log
 from consumers.moodle.preflight import READS
+from consumers.reconciler.exclusion import Turn, Worker, finished_at, group_of
 from consumers.reconciler.journal import History
-from consumers.reconciler.kafka_side import AUTHOR, ConnectorByTopics, ConsumerByTopics
+from consumers.reconciler.kafka_side import AUTHOR, ConnectorByTopics, ConsumerByTopics, checkpoints
 from consumers.reconciler.moodle_side import MoodleByReading
 from consumers.reconciler.report import Progress, Report
 from consumers.reconciler.run import Reconciliation
@@ -39,20 +43,46 @@ def open_reconciliation(
         sources = sorted(base.settings.sources)
         signals = Signals(base.connection, names, base.codec, base.clock, AUTHOR)
         stack.callback(signals.close)
-        connector = ConnectorByTopics(base.connection, signals, CONNECTOR_GROUP, sources)
+        connector = ConnectorByTopics(
+            base.connection,
+            signals,
+            CONNECTOR_GROUP,
+            sources,
+            lambda: checkpoints(base.connection, names, base.codec, base.clock),
+        )
         consumer = ConsumerByTopics(base.connection, names, base.codec, f"cohortstream.{sink}", base.clock)
         stack.callback(consumer.close)
+        turn = turn_of(base, sink)
+        stack.callback(turn.close)
         yield Reconciliation(
             connector,
             consumer,
-            MoodleByReading(moodle.reader),
+            MoodleByReading(moodle.reader, moodle.directory),
             base.settings.reconcile,
             base.clock,
             progress,
             shadow,
             foreign_go=settings.foreign == "remove",
             keep=lambda report: _keep(history_of(base, sink), report),
+            exclusion=turn,
         )
+
+
+def turn_of(base: Base, sink: str) -> Turn:
+    """The right to reconcile this sink, not taken yet."""
+    names, group = base.topics(sink), group_of(sink)
+    return Turn(
+        sink,
+        Worker(f"{socket.gethostname()}.{os.getpid()}", base.clock.now()),
+        base.clock,
+        lambda client_id: Elector(base.connection, names.signals, group, client_id),
+        lambda: describe_members(base.connection, group),
+    )
+
+
+def last_finished(base: Base, sink: str) -> datetime | None:
+    """When a reconciliation of this sink came to its end last, whoever started it; None if that is not known."""
+    return finished_at(note_of(base.connection, base.topics(sink).signals, group_of(sink)))
 
 
 def history_of(base: Base, sink: str) -> History:

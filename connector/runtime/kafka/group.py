@@ -79,17 +79,6 @@ class Elector:
         except KafkaException as error:
             raise translate(error) from error
 
-    def noted(self) -> str:
-        """The text that was left last; empty for none.
-
-        Raises:
-            KafkaFault: see ``errors``.
-        """
-        try:
-            return self._consumer.committed([TopicPartition(self._topic, 0)], 10.0)[0].metadata or ""
-        except KafkaException as error:
-            raise translate(error) from error
-
     def _assigned(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         if partitions:  # none: what we have stays as it is
             consumer.incremental_assign(partitions)
@@ -207,6 +196,21 @@ class GroupConsumer:
     def _lost(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         self._share.lose(frozenset(tp.partition for tp in partitions))
         consumer.incremental_unassign(partitions)
+
+
+def note_of(connection: Connection, topic: str, group: str) -> str:
+    """The text that an elected member left last (``Elector.note``); empty for none. Takes no part in the election.
+
+    Raises:
+        KafkaFault: see ``errors``.
+    """
+    reader: Any = connection.consumer(group_id=connection.name(group))
+    try:
+        return reader.committed([TopicPartition(topic, 0)], 10.0)[0].metadata or ""
+    except KafkaException as error:
+        raise translate(error) from error
+    finally:
+        reader.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,3 +23,13 @@ class ReconcilerMessage(Entry):
         "It takes longer than the settings allow: {step}.",
         "See the role's log; raise the bound in the section reconcile if the work is just large. Nothing is lost.",
     )
+    AT_WORK = (
+        "CS7004",
+        "Another reconciliation of {sink} is at work: {process}, since {since}.",
+        "Wait until it has ended. One that crashed is forgotten within seconds.",
+    )
+    TURN_LOST = (
+        "CS7005",
+        "This reconciliation of {sink} was given up by the broker, and another one may have begun.",
+        "Nothing is lost; reconcile again. If it comes back, look at the network between here and the brokers.",
+    )

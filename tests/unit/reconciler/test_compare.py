@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from consumers.cohorts.strangers import CAUSE
-from consumers.reconciler.compare import Comparison, Difference, Drift, MoodleView, compare
+from consumers.reconciler.compare import MoodleView, compare
+from consumers.reconciler.drift import Comparison, Difference, Drift, Policy
 from schemas.records import CohortEntry, CohortState, EntryStatus, LedgerEntry, Presence
 
 WHEN = datetime(2026, 11, 23, tzinfo=UTC)
@@ -44,8 +45,8 @@ def moodle(*members: int, name: str = "Informatics", ids: tuple[int, ...] = (7,)
         ([HERE], moodle(11, ids=(7, 8)), [Difference(Drift.COHORT_DOUBLED, "INFO")]),
         ([HERE], MoodleView({}, {}, {}), [Difference(Drift.COHORT_DELETED, "INFO")]),
         ([HERE], MoodleView({7: "Informatics"}, {"INFO": (7,)}, {}), [Difference(Drift.COHORT_FORBIDDEN, "INFO")]),
-        # found there, never ours: a record named it, but nobody may call it a removal of ours
-        ([replace(GONE, owned=False)], moodle(12), []),
+        # a record named it, so it is ours as soon as Moodle has it
+        ([replace(GONE, owned=False)], moodle(12), [Difference(Drift.EXTRA, "INFO", "s2", 12)]),
         # two keys of one account: the account stays while one of them is wanted
         ([HERE, replace(GONE, user_id=11)], moodle(11), []),
     ],
@@ -77,7 +78,7 @@ def test_a_foreign_member_with_an_entry_is_what_the_entry_says(entry: LedgerEntr
 def test_foreign_members_are_repaired_where_they_are_to_go() -> None:
     """Otherwise they are for a person."""
     found = compare([COHORT], [HERE], moodle(99))
-    goes = Comparison(foreign_go=True)
+    goes = Comparison(policy=Policy(foreign_go=True))
     goes.add(found)
 
     assert [one.kind for one in found.repairable] == [Drift.MISSING]

@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 import pytest
 
 from consumers.reconciler.chart import chart
-from consumers.reconciler.compare import Comparison, Difference, Drift
+from consumers.reconciler.drift import Comparison, Difference, Drift
 from consumers.reconciler.history import Past, entry_of, history_lines, is_kept, past_of
 from consumers.reconciler.page import RUNS, page
 from consumers.reconciler.report import Report
-from consumers.reconciler.run import Scope
+from consumers.reconciler.sides import Scope
 from tests.unit.reconciler.test_run import Connector, Consumer, reconciliation
 
 WHEN = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from connector.runtime.errors import Unavailable
-from consumers.reconciler.compare import Difference, MoodleView
+from consumers.reconciler.compare import MoodleView
+from consumers.reconciler.drift import Difference
 from consumers.reconciler.report import Verdict
-from consumers.reconciler.run import PartitionView, Reconciliation, Scope
+from consumers.reconciler.run import Reconciliation
 from consumers.reconciler.settings import ReconcileSettings
+from consumers.reconciler.sides import PartitionView, Scope, Target
 from schemas.records import CohortEntry, Notification
 from tests.unit.reconciler.test_compare import COHORT, GONE, HERE
 
@@ -45,6 +47,9 @@ class Connector:
     def running(self) -> bool:
         return True
 
+    def expected_rows(self) -> Mapping[str, int]:
+        return {}
+
     def ask(self, scope: Scope) -> Mapping[str, str]:
         self.asked.append(scope)
         return {"main": "id"}
@@ -67,27 +72,41 @@ class Consumer:
     alive: bool = True
     behind: int = 1
     rechecked: list[Difference] = field(default_factory=list)
+    partitions: int = 1
+    unsettled: int = 2
+    """Looks until what was asked for is applied."""
 
     def running(self) -> bool:
         return self.alive
 
-    def backlog(self) -> int:
+    def target(self) -> Target:
+        return Target({0: 1}, {0: 1})
+
+    def backlog(self, target: Target) -> int:
         self.behind = max(0, self.behind - 1)
         return self.behind
 
-    def ledger(self) -> Iterator[PartitionView]:
+    def ledger(self, cohorts: Collection[str] | None = None) -> Iterator[PartitionView]:
         yield PartitionView([COHORT], [HERE, GONE])
 
-    def recheck(self, differences: Sequence[Difference]) -> None:
+    def repair(self, differences: Sequence[Difference]) -> None:
         self.rechecked += differences
         self.behind = 3
-        self.members |= {11}
-        self.members -= {12}
+
+    def pending(self) -> int:
+        self.unsettled = max(0, self.unsettled - 1)
+        if not self.unsettled:
+            self.members |= {11}
+            self.members -= {12}
+        return self.unsettled
 
     def begin(self) -> None:
         pass
 
-    def view(self, cohorts: Sequence[CohortEntry]) -> MoodleView:
+    def deleted(self, user_ids: Collection[int]) -> Collection[int]:
+        return ()
+
+    def view(self, cohorts: Sequence[CohortEntry], students: Collection[str]) -> MoodleView:
         return MoodleView({7: "Informatics"}, {"INFO": (7,)}, {7: sorted(self.members)})
 
 
