@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from connector.commands.command import add_command, print_json
 from connector.commands.settings import Settings
 from connector.commands.standing import standing_of, told
+from connector.commands.wiring.alert_checks import check_alerts
 from connector.commands.wiring.base import Base, base_for_command
 from connector.commands.wiring.checks import check_allowances, check_moodle, check_secrets
 from connector.runtime.checks import Check, Outcome
 from connector.runtime.kafka.checking import access_rules, check_kafka, check_registry
-from connector.runtime.kafka.group import CONNECTOR_GROUP
+from connector.runtime.kafka.group import CONNECTOR_GROUP, NOTIFIER_GROUP
 from connector.runtime.kafka.topics import Topics, TopicSpec, creation_commands
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages.translation import translation_for
@@ -34,12 +35,15 @@ def register(subparsers: Subparsers) -> None:
         "try every end and say what to fix",
         description="""
             Tries Oracle (log-on, grants, queries, columns, zone, index on the cursor), Kafka (brokers, topics), the schema
-            registry, and Moodle (address, token, functions, rights, limits, report), by reading alone. A database whose
-            password is wrong is tried once. Nothing is published and nothing is changed.
+            registry, Moodle (address, token, functions, rights, limits, report), and the mail server that alerts go to, by
+            reading alone. A database whose password is wrong is tried once. Nothing is published and nothing is changed.
+
+            With --send-test every recipient of alerts gets a message that says that it is a test.
         """,
         examples=[
             ("everything in the settings", "cohortstream check"),
             ("only one end", "cohortstream check --only moodle"),
+            ("do alerts arrive?", "cohortstream check --only alerts --send-test"),
             (
                 "commands for a Kafka team that makes topics and access rules itself",
                 "cohortstream check --kafka-commands",
@@ -47,7 +51,8 @@ def register(subparsers: Subparsers) -> None:
         ],
         run=run,
     )
-    parser.add_argument("--only", choices=["oracle", "kafka", "moodle"], help="only this end")
+    parser.add_argument("--only", choices=["oracle", "kafka", "moodle", "alerts"], help="only this end")
+    parser.add_argument("--send-test", action="store_true", help="send every recipient of alerts a test message")
     parser.add_argument(
         "--kafka-commands", action="store_true", help="print the commands for topics and access rules, and do nothing"
     )
@@ -60,7 +65,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
         print("\n".join(_commands(base)))
         return ExitCode.OK
     found = []
-    for check in _checks(base, arguments.only):
+    for check in _checks(base, arguments.only, send=arguments.send_test):
         found.append(check)
         if not arguments.json:
             _print(check)
@@ -73,7 +78,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
     return ExitCode.FINDINGS if faults else ExitCode.OK
 
 
-def _checks(base: Base, only: str | None) -> Iterator[Check]:
+def _checks(base: Base, only: str | None, *, send: bool) -> Iterator[Check]:
     settings = base.settings
     if only in (None, "oracle"):
         for name, source in settings.sources.items():
@@ -92,6 +97,8 @@ def _checks(base: Base, only: str | None) -> Iterator[Check]:
             yield from check_allowances(name, sink, base.clock.now())
             broken = [*check_secrets(f"moodle {name}", sink, "sinks", name)]
             yield from broken or check_moodle(base, name, sink)
+    if only in (None, "alerts"):
+        yield from check_alerts(settings.alerts, base.clock, send=send)
 
 
 def check_standing(base: Base, sink: str) -> Check:
@@ -105,6 +112,8 @@ def check_standing(base: Base, sink: str) -> Check:
 def _specs(base: Base) -> list[TopicSpec]:
     prefix = base.settings.kafka.topic_prefix
     specs = Topics(prefix).source_side()
+    if base.settings.alerts.recipients:
+        specs += Topics(prefix).alert_side()
     for sink in base.settings.sinks:
         specs += Topics(prefix, sink).sink_side()
     return specs
@@ -113,6 +122,8 @@ def _specs(base: Base) -> list[TopicSpec]:
 def _commands(base: Base) -> list[str]:
     kafka, specs = base.settings.kafka, _specs(base)
     groups = [CONNECTOR_GROUP, "cohortstream-reader", *(f"cohortstream.{sink}" for sink in base.settings.sinks)]
+    if base.settings.alerts.recipients:
+        groups.append(NOTIFIER_GROUP)
     return [
         *creation_commands(kafka.bootstrap_servers, specs, kafka.partitions, kafka.replication_factor),
         *access_rules(specs, [kafka.topic_prefix + group for group in groups], kafka.topic_prefix),
@@ -133,6 +144,7 @@ def _print(check: Check) -> None:
 
 def _plain(check: Check) -> dict[str, str]:
     plain = {"end": check.end, "name": check.name, "outcome": check.outcome.value, "detail": check.detail}
-    if check.message is not None:
-        plain |= {"code": check.message.code, "text": check.message.text, "fix": check.message.fix}
+    if (told := check.message) is not None:
+        translation = translation_for(os.environ)
+        plain |= {"code": told.code, "text": translation.text(told), "fix": translation.fix(told)}
     return plain

@@ -20,6 +20,7 @@ COMMANDS = (
     "preview",
     "poll",
     "consume",
+    "notify",
     "run",
     "sync",
     "reconcile",

@@ -13,6 +13,8 @@ from connector.commands.settings import Settings, require_secrets
 from connector.commands.wiring.base import Base, keep_running, make_base
 from connector.commands.wiring.connector import PART, ConnectorRole
 from connector.commands.wiring.consumer import ConsumerRole
+from connector.commands.wiring.notifier import PART as NOTIFY
+from connector.commands.wiring.notifier import NotifierRole
 from connector.commands.wiring.reconciler import open_reconciliation
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.telemetry import Count, Gauge, Log
@@ -31,7 +33,8 @@ def register(subparsers: Subparsers) -> None:
         "run",
         "all roles in one process, until stopped",
         description="""
-            The connector, a consumer for every sink, and reconciliations at the interval of the setting reconcile.every.
+            The connector, a consumer for every sink, reconciliations at the interval of the setting reconcile.every, and the
+            notifier if the settings name recipients of alerts.
             For small sites; the separate roles scale and fail separately.
         """,
         examples=[("everything in one", "cohortstream --config /etc/cohortstream.toml run")],
@@ -51,6 +54,8 @@ def run(_arguments: argparse.Namespace, settings: Settings) -> ExitCode:
             if settings.reconcile.every is not None:
                 scheduled = _Schedule(base, sink, settings.reconcile.every)
                 roles[scheduled.part] = scheduled.run
+        if settings.alerts.recipients:
+            roles[NOTIFY] = NotifierRole(base).run
         process.run(roles)
     return ExitCode.OK
 
@@ -66,6 +71,7 @@ def require_all_secrets(settings: Settings) -> None:
     for name, sink in settings.sinks.items():
         require_secrets(sink, "sinks", name)
     require_secrets(settings.kafka, "kafka")
+    require_secrets(settings.alerts, "alerts")
 
 
 class _Schedule:

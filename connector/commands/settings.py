@@ -16,6 +16,7 @@ from connector.runtime.settings import Section
 from connector.runtime.telemetry import TelemetrySettings
 from connector.source.settings import SourceSettings
 from consumers.cohorts.settings import SinkSettings
+from consumers.notifier.settings import AlertSettings
 from consumers.reconciler.settings import ReconcileSettings
 
 DEFAULT_FILE = Path("cohortstream.toml")
@@ -55,6 +56,9 @@ class Settings(Section):
 
     reconcile: ReconcileSettings = ReconcileSettings()
     """Comparing both ends."""
+
+    alerts: AlertSettings = AlertSettings()
+    """Telling people of alerts."""
 
     def sink(self, name: str | None) -> tuple[str, SinkSettings]:
         """The sink of this name with its name; without one the only sink there is.

@@ -6,6 +6,7 @@ import json
 import types
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -114,6 +115,8 @@ def _type_name(annotation: Any) -> str:
 def _one_type(annotation: Any) -> str:
     arguments = get_args(annotation)
     match get_origin(annotation):
+        case None if isinstance(annotation, type) and issubclass(annotation, Enum):
+            return " or ".join(f'`"{member.value}"`' for member in annotation)
         case None:
             return (
                 "secret" if annotation is Secret else _NAMES.get(annotation, getattr(annotation, "__name__", "value"))

@@ -236,7 +236,7 @@ def test_probes_ask_for_pages_that_exist() -> None:
         found for path in EXAMPLES if path.suffix == ".yaml" for found in containers(path) if "ports" in found
     ]
 
-    assert len(deployments) == 2
+    assert len(deployments) == 3
     for container in deployments:
         port = next(p["containerPort"] for p in container["ports"] if p["name"] == "health")
         given = {variable["name"]: variable.get("value") for variable in container["env"]}

@@ -1,0 +1,86 @@
+"""The notifier as a role of a process, and the ways to its recipients."""
+
+from __future__ import annotations
+
+from connector.commands.wiring.base import Base, keep_running, prepare_topics
+from connector.runtime.clock import Clock
+from connector.runtime.kafka import topics
+from connector.runtime.messages.translation import Translation, translation_for
+from connector.runtime.telemetry import Gauge, Log
+from consumers.notifier.carrier import Carrier
+from consumers.notifier.delivery import Delivery
+from consumers.notifier.kafka_side import OfficeByTopics
+from consumers.notifier.loop import Notifier
+from consumers.notifier.mail import Mail
+from consumers.notifier.news import Rules
+from consumers.notifier.settings import AlertSettings, Recipient
+from consumers.notifier.webhook import Webhook
+
+PART = "notify"
+
+
+class NotifierRole:
+    """``run`` returns when the process stops."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    def run(self) -> None:
+        keep_running(self._base, PART, self._live)
+
+    def _live(self) -> None:
+        base, settings = self._base, self._base.settings.alerts
+        names = base.topics()
+        prepare_topics(base, names, sink=False, source=True)
+        topics.ensure(base.connection, names.alert_side())
+        metrics = base.telemetry.metrics
+        deliveries = [
+            Delivery(
+                rules_of(settings, one), carrier_for(settings, one, base.clock), language_of(one), base.clock, metrics
+            )
+            for one in settings.recipients
+        ]
+        office = OfficeByTopics(base.connection, names, base.codec, base.clock)
+        notifier = Notifier(office, deliveries, base.settings.sources.keys(), settings.poll_age, base.clock, metrics)
+        Log(PART).info("notifier.started", recipients=[one.name for one in settings.recipients])
+        try:
+            while not base.stopping.is_set():
+                notifier.run_once()
+                self._tell(notifier)
+        finally:
+            notifier.close()
+        Log(PART).info("notifier.stopped")
+
+    def _tell(self, notifier: Notifier) -> None:
+        health = self._base.health
+        health.turned(PART)
+        self._base.telemetry.metrics.gauge(Gauge.ACTIVE, int(notifier.active), role=PART)
+        if notifier.problem is None:
+            health.ready(PART)
+        else:
+            health.not_ready(PART, notifier.problem)
+
+
+def carrier_for(settings: AlertSettings, recipient: Recipient, clock: Clock) -> Carrier:
+    """The way to a recipient. Needs no network yet."""
+    if recipient.email is None:
+        return Webhook(recipient, settings.webhook_timeout, settings.ca_file)
+    assert settings.smtp is not None, "the settings see to it"
+    return Mail(settings.smtp, recipient.email, clock)
+
+
+def rules_of(settings: AlertSettings, recipient: Recipient) -> Rules:
+    """What a recipient wants to hear of."""
+    return Rules(
+        recipient.name,
+        frozenset(recipient.severities),
+        frozenset(recipient.roles),
+        settings.gather,
+        settings.again_after,
+        settings.reminding(recipient),
+    )
+
+
+def language_of(recipient: Recipient) -> Translation:
+    """The texts in the recipient's language; without any the English ones."""
+    return translation_for({"LANGUAGE": recipient.language})
