@@ -29,6 +29,7 @@ COMMANDS = (
     "status",
     "explain",
     "parked",
+    "vanished",
     "deadletters",
     "plan",
     "adopt",

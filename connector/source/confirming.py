@@ -183,16 +183,20 @@ class SecondLook:
         for case in decision.withheld:
             entries[case.student] = _waiting(entries[case.student], case.cohort, now)
         for cohort in sorted(found.vanished):
-            changes += self._vanish(cohort)
             cases = feed.state.suspicions.suspected(feed.name, cohort)
+            missed = [now]
             for entry in feed.state.suspicions.of([case.student for case in cases]):
                 if entry.source == feed.name:
+                    missed += [suspect.first_missed_at for suspect in entry.missing if suspect.cohort == cohort]
                     entries[entry.student] = without(entries.get(entry.student, entry), {cohort})
+            changes += self._vanish(cohort, min(missed))
             feed.metrics.count(Count.SUSPECTS_DECIDED, len(cases), source=feed.name, outcome="vanished")
         feed.publish(Batch([*changes, *removals], [entries[student] for student in sorted(entries)]))
 
-    def _vanish(self, cohort: str) -> list[Change]:
-        """The record of a vanished cohort, unless another source still has it, or it is said already."""
+    def _vanish(self, cohort: str, missed: datetime) -> list[Change]:
+        """The record of a vanished cohort, unless another source still has it, or it is said already. It was last seen
+        when one of its members was ``missed`` first.
+        """
         feed = self._feed
         record = feed.state.cohort_records([cohort]).get(cohort)
         if record is None or record.state is not CohortState.PRESENT:
@@ -204,6 +208,7 @@ class SecondLook:
                 record,
                 state=CohortState.VANISHED,
                 cause=Cause.VANISHED,
+                last_seen=max(record.last_seen, missed),
                 revision=0,
                 source=feed.name,
                 fingerprint=feed.fingerprint,

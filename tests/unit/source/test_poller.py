@@ -131,6 +131,23 @@ def test_a_vanished_cohort_keeps_its_members() -> None:
     assert (CohortState.PRESENT, {"s2"}) == (site.cohort("A").state, site.members()["A"])
 
 
+def test_a_vanished_cohort_tells_when_it_was_last_seen() -> None:
+    """When the first of its members was missed; not when its record was written before, nor when it was decided."""
+    site = loaded()
+    written = site.cohort("A")
+    site.clock.sleep(3600)
+    for number in range(1, 5):
+        site.database.delete(number)
+    missed = site.clock.now()
+    site.signal("snapshot")
+    site.run(120)
+    vanished = site.cohort("A")
+
+    assert vanished.state is CohortState.VANISHED
+    assert written.first_seen == vanished.first_seen
+    assert missed <= vanished.last_seen <= missed + timedelta(seconds=10)
+
+
 def test_a_view_that_hides_everything_removes_nobody() -> None:
     """An empty view makes all cohorts vanish, and a snapshot of it changes nothing else."""
     site = loaded()
