@@ -122,8 +122,11 @@ def not_applied(entry: LedgerEntry, now: datetime, settle: timedelta, *, release
 
 
 def keep_no_longer(entry: LedgerEntry, now: datetime, settle: timedelta) -> LedgerEntry:
-    """The key for which the account was let stay may want it no longer: a removal as any other, decided by a look."""
-    return place(replace(entry, applied=Presence.UNKNOWN, status=EntryStatus.PENDING, reason=""), now, settle)
+    """The key for which the account was let stay may want it no longer: a removal as any other, decided by a look. Moodle
+    showed it when it was let stay, so it counts as a member.
+    """
+    there = replace(entry, applied=Presence.PRESENT, owned=True, status=EntryStatus.PENDING, reason="")
+    return place(there, now, settle)
 
 
 def park(entry: LedgerEntry, reason: Reason, now: datetime) -> LedgerEntry:

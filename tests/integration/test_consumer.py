@@ -45,6 +45,10 @@ def last_entries(world: World) -> dict[tuple[str, str], LedgerEntry]:
     return {(entry.cohort, entry.student): entry for entry in entries}
 
 
+def journal(world: World) -> list[JournalEntry]:
+    return [entry for entry in world.records(world.topics.journal) if isinstance(entry, JournalEntry)]
+
+
 def alerts(world: World) -> list[Alert]:
     return [alert for alert in world.records(world.topics.alerts) if isinstance(alert, Alert)]
 
@@ -112,6 +116,29 @@ def test_foreign_members_stay_and_only_members_are_removed(world: World) -> None
     assert world.removed_without_cause() == 0
     intents = [e for e in world.records(world.topics.journal) if isinstance(e, JournalEntry) and e.kind == "intent"]
     assert [world.student(2)] == [intent.student for intent in intents if intent.action == "remove"]
+
+
+def test_idnumbers_that_changed_places_take_nobody_out(world: World) -> None:
+    """The account that carries a wanted student's key by now stays, though the one who leaves was added as it; the list of
+    accounts was read before and is not to be trusted for this. When that student leaves too, both accounts are out.
+    """
+    one, other = world.student(1), world.student(2)
+    world.publish(world.cohort("A"), world.says("A", one), world.says("A", other))
+    with world.consumer() as consumer:
+        run_until(consumer, lambda: world.members("A") == {world.user(1), world.user(2)} and consumer.idle)
+        world.moodle.site.update_user(world.user(1), idnumber=other)
+        world.moodle.site.update_user(world.user(2), idnumber=one)
+        world.publish(world.says("A", one, ABSENT))
+        run_until(consumer, lambda: any(note.kind == "outcome" and note.action == "remove" for note in journal(world)))
+        stayed = world.members("A")
+        world.publish(world.says("A", other, ABSENT))
+        run_until(consumer, lambda: not world.members("A") and consumer.idle)
+
+    assert stayed == {world.user(1), world.user(2)}
+    assert ["kept_for_another_key"] == [
+        note.reason for note in journal(world) if note.answer == "already" and note.reason
+    ]
+    assert world.removed_without_cause() == 0
 
 
 def test_removals_past_the_limit_are_held_until_a_person_lets_them_pass(world: World) -> None:

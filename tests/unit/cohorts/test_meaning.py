@@ -19,7 +19,7 @@ from consumers.cohorts.transitions import keep_no_longer
 from consumers.moodle.errors import Fault, MoodleError, Unavailable
 from consumers.moodle.values import Cohort, CohortMatches, Members
 from schemas.records import EntryStatus, LedgerEntry
-from tests.unit.cohorts.values import ABSENT, MINUTE, NOW, UNKNOWN, Book, leaver, member
+from tests.unit.cohorts.values import ABSENT, MINUTE, NOW, PRESENT, Book, leaver, member
 
 
 def normalise(key: str) -> str | None:
@@ -155,12 +155,12 @@ def test_what_stayed_for_a_key_that_moved_is_told_from_what_the_ledger_knows(
 
 
 def test_what_is_kept_no_longer_goes_the_way_of_every_removal() -> None:
-    """After the settling time, by a look."""
+    """After the settling time, and counted among the members of whom only so many may leave."""
     told = keep_no_longer(leaver(**KEPT), NOW, MINUTE)
 
     assert (told.status, told.due_at, told.applied, told.reason) == (
         EntryStatus.DUE,
         NOW + MINUTE,
-        UNKNOWN,
+        PRESENT,
         Reason.SETTLING,
     )
