@@ -84,6 +84,8 @@ class Desk:
     """Accounts of which Moodle said that they do not exist."""
     rushing: bool = False
     """Whether the last poll brought so many records that more are sure to follow at once."""
+    at_end: frozenset[int] = frozenset()
+    """Partitions of whose topic everything is taken in, as far as anybody knows."""
     gone: set[str] = field(default_factory=set)
     """Cohorts of which Moodle said that they do not exist."""
     closed: set[str] = field(default_factory=set)

@@ -1,6 +1,8 @@
 """Which removals are looked at now: those whose time has come, in cohorts that are free, page by page.
 
 Those that cannot go for their siblings or their cohort are looked at ever less often, and do not stand before the others.
+None goes while the topic may have something newer to say of it: when the consumer comes back after a while, or holds the
+topic back since too much waits, the word that takes a removal back may lie there unread.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class DueRemovals:
         if self._next_look is not None and now < self._next_look:
             return []
         found: list[LedgerEntry] = []
-        for partition in sorted(self._desk.ledger.owned):
+        for partition in sorted(self._desk.ledger.owned & self._desk.at_end):
             found += self._page(partition, now)
         if not found and not self._behind:
             self._next_look = now + _EVERY

@@ -40,7 +40,7 @@ class KafkaInbox:
             # The client goes on pausing a partition that it lost while it was paused, and that comes back.
             (self._group.pause if self._on_hold else self._group.resume)(self._new)
             self._new.clear()
-        return Arrivals(messages, self._commands.poll(limit), self._rereading.poll())
+        return Arrivals(messages, self._commands.poll(limit), self._rereading.poll(), self._group.at_end)
 
     def hold(self, *, on: bool) -> None:
         self._on_hold = on

@@ -54,6 +54,8 @@ class Arrivals:
     """Of the commands topic."""
     again: Sequence[Again] = ()
     """Single records of the memberships topic that were to be read once more."""
+    at_end: frozenset[int] = frozenset()
+    """Partitions of the memberships topic that have nothing more at the moment; of one that is held back nobody knows."""
 
 
 class Inbox(Protocol):
@@ -125,6 +127,7 @@ class Consumer:
         """
         arrivals = inbox.poll(self._desk.settings.poll_records, self._patience())
         now = self._now()
+        self._desk.at_end = arrivals.at_end
         self._adopting.turn(now)
         if not self._adopting.decided:
             self._wait_for_a_decision(inbox, arrivals)

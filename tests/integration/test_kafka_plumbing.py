@@ -144,6 +144,39 @@ def test_partitions_are_shared_and_handed_over_in_order(connection: Connection) 
     one.close()
 
 
+def test_a_member_knows_at_the_end_of_which_partitions_it_is(connection: Connection) -> None:
+    """Also behind the marks of transactions. What is paused may have more; resumed or gone back, it is told anew."""
+    made = names(connection)
+    consumer = GroupConsumer(connection, made.memberships, "g", Worker())
+    producer = TransactionalProducer(connection, "connector")
+    producer.initialise()
+
+    def put(partition: int) -> None:
+        with producer.transaction() as transaction:
+            transaction.put(made.memberships, b"k", b"v", partition)
+
+    def brought() -> int:
+        return len(consumer.poll(10, 0.1))
+
+    until(lambda: not brought() and consumer.at_end == {0, 1, 2, 3})
+    put(1)
+    until(lambda: brought() == 1)
+    until(lambda: not brought() and consumer.at_end == {0, 1, 2, 3})
+    consumer.pause([1, 2])
+    put(1)
+    assert [brought() for _ in range(10)] == [0] * 10
+    assert consumer.at_end == {0, 3}
+    consumer.resume([1, 2])
+    assert consumer.at_end == {0, 3}
+    until(lambda: brought() == 1)
+    until(lambda: not brought() and consumer.at_end == {0, 1, 2, 3})
+    consumer.seek(1, 0)
+    assert consumer.at_end == {0, 2, 3}
+    until(lambda: brought() == 2)
+    until(lambda: not brought() and consumer.at_end == {0, 1, 2, 3})
+    consumer.close()
+
+
 def test_offsets_of_a_transaction_need_the_group_s_generation(connection: Connection) -> None:
     """A consumer that the group has moved past cannot commit, so its ledger does not count either."""
     made = names(connection)

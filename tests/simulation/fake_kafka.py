@@ -113,7 +113,15 @@ class Inbox:
             self._commands[partition] = len(log)
         self._broker.timeline.advance(0.001 if found else max(0.001, timeout * self.slowness))
         asked, self._again = self._again, []
-        return Arrivals(found, commands, [self._broker.again(*place) for place in asked if place[0] in self._positions])
+        again = [self._broker.again(*place) for place in asked if place[0] in self._positions]
+        return Arrivals(found, commands, again, self._at_end())
+
+    def _at_end(self) -> frozenset[int]:
+        """As the client tells it: nothing of what is paused."""
+        if self._on_hold:
+            return frozenset()
+        ends = {p: len(self._broker.log(MEMBERSHIPS, p)) for p in self._positions}
+        return frozenset(p for p, position in self._positions.items() if position >= ends[p])
 
     def hold(self, *, on: bool) -> None:
         self._on_hold = on

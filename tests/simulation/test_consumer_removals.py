@@ -1,12 +1,14 @@
-"""Removals that were approved and then had to wait."""
+"""Removals that were approved and then had to wait, or may not go yet."""
 
 from __future__ import annotations
 
 from itertools import count
 
+import pytest
+
 from schemas.keys import partition_of
 from schemas.records import EntryStatus, Presence
-from tests.simulation.cohorts import PARTITIONS, STUDENTS, TWIN, Day, Process
+from tests.simulation.cohorts import COHORTS, PARTITIONS, SETTINGS, STUDENTS, TWIN, Day, Process
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.turns import turn_for, turn_until
 from tests.unit.cohorts.values import cohort, leaver
@@ -79,3 +81,38 @@ def test_removals_that_cannot_go_do_not_hold_up_the_others() -> None:
 
     assert day.moodle.removed == [(COHORT, 100)]
     assert all(entry.status is EntryStatus.DUE for entry in ledger.entries_of(stuck))
+
+
+@pytest.mark.parametrize("off", [False, True], ids=["held back", "not running"])
+def test_nobody_is_removed_while_the_topic_has_unread_words(off: bool) -> None:  # noqa: FBT001
+    """Moodle was away, and so much is to be added that the topic waits; behind it lies the word that the student is back."""
+    cohort, other = sharing_a_partition()
+    day = Day(3, Chances(), crashes=0.0, settings=SETTINGS.model_copy(update={"backlog": 100, "poll_records": 20}))
+    many = {f"x{number}": 2000 + number for number in range(1400)}
+    day.moodle.accounts |= many
+    for name in (cohort, other):
+        day._announce(name)
+    for student in STUDENTS[:3]:
+        day._say(cohort, student, Presence.PRESENT)
+    turn_until(day, lambda: len(day.moodle.of(cohort)) == 3)
+    if off:
+        process = day.running.pop()
+        process.inbox.close()
+    day.moodle.chances = Chances(unavailable=1.0)
+    day._say(cohort, STUDENTS[1], Presence.ABSENT)
+    day._say(cohort, STUDENTS[2], Presence.ABSENT)
+    for student in many:
+        day._say(other, student, Presence.PRESENT)
+    day._say(cohort, STUDENTS[1], Presence.PRESENT)
+    turn_for(day, 30)
+    day.moodle.chances = Chances()
+    turn_until(day, lambda: day.moodle.removed and len(day.moodle.of(other)) == len(many))
+
+    assert [(cohort, 102)] == day.moodle.removed
+
+
+def sharing_a_partition() -> tuple[str, str]:
+    """Two cohorts of one partition."""
+    first = COHORTS[1]
+    same = partition_of(first, PARTITIONS)
+    return first, next(name for name in COHORTS if name != first and partition_of(name, PARTITIONS) == same)

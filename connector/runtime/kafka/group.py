@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.errors import TransactionAborted, translate
@@ -112,8 +112,12 @@ class GroupConsumer:
 
     def __init__(self, connection: Connection, topic: str, group: str, share: Share) -> None:
         self._topic, self._share = topic, share
+        self._at_end: set[int] = set()
         self._consumer: Any = connection.consumer(
-            group_id=connection.name(group), partition_assignment_strategy="cooperative-sticky", **_COMMON
+            group_id=connection.name(group),
+            partition_assignment_strategy="cooperative-sticky",
+            enable_partition_eof=True,
+            **_COMMON,
         )
         self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 
@@ -128,12 +132,24 @@ class GroupConsumer:
         messages = []
         try:
             for raw in consume(self._consumer, limit, timeout):
-                if raw.error() is not None:
-                    raise translate(raw.error())
-                messages.append(as_message(raw))
+                error = raw.error()
+                if error is None:
+                    messages.append(as_message(raw))
+                    self._at_end.discard(raw.partition())
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's name
+                    self._at_end.add(raw.partition())
+                else:
+                    raise translate(error)
         except KafkaException as error:
             raise translate(error) from error
         return messages
+
+    @property
+    def at_end(self) -> frozenset[int]:
+        """Partitions of which ``poll`` has brought everything that there is, so far as the broker has said. None that is
+        paused, or that was just assigned or resumed: of these nobody knows yet.
+        """
+        return frozenset(self._at_end)
 
     @property
     def metadata(self) -> Any:
@@ -149,13 +165,18 @@ class GroupConsumer:
 
     def pause(self, partitions: Iterable[int]) -> None:
         """Fetch nothing of these until ``resume``."""
-        self._consumer.pause(self._of(partitions))
+        paused = list(partitions)
+        self._at_end.difference_update(paused)
+        self._consumer.pause(self._of(paused))
 
     def resume(self, partitions: Iterable[int]) -> None:
-        self._consumer.resume(self._of(partitions))
+        resumed = list(partitions)
+        self._at_end.difference_update(resumed)  # what stands is of before; the client tells it anew
+        self._consumer.resume(self._of(resumed))
 
     def seek(self, partition: int, offset: int) -> None:
         """Go on from this offset."""
+        self._at_end.discard(partition)
         try:
             self._consumer.seek(TopicPartition(self._topic, partition, offset))
         except KafkaException as error:
@@ -187,6 +208,7 @@ class GroupConsumer:
             for found in consumer.committed(partitions, 10.0)
         }
         starts = self._share.start_of(committed)
+        self._at_end.difference_update(starts)
         consumer.incremental_assign([TopicPartition(self._topic, p, offset) for p, offset in starts.items()])
 
     def _revoked(self, consumer: Any, partitions: list[TopicPartition]) -> None:
