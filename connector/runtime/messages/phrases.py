@@ -6,7 +6,7 @@ The texts stand where they are made, and again here with ``{placeholders}``; a t
 
 from __future__ import annotations
 
-PHRASES = (
+_OF_STATES = (
     # Why it cannot be proved that polling misses nothing, and what would help.
     "the database is a {role}, not a primary",
     "a number does not tell when its row is committed",
@@ -47,4 +47,100 @@ PHRASES = (
         "defaults, or set both partition_share and partition_least to 0 to hold every removal."
     ),
 )
-"""Complete sentences end in a full stop; several in one place are separated by "; ", sentences by a blank."""
+"""Why something is not as it should be, and what would help."""
+
+_OF_SETTINGS = (
+    "it must be a table",
+    'it must be a text or {{ file = "..." }}',
+    "the file",
+    "give exactly one of value and file",
+    "{file} is empty; it must hold the secret",
+    'not a duration: {value}; write a number and a unit, such as "250ms", "15s", "10m", "2h", "1d"',
+    'not a time of the day; write it as "03:30"',
+    'no time zone is called "{name}"; write one such as "Europe/Paris"',
+    'not a moment; write a date, such as 2026-09-01, or a time with its zone: "2026-09-01T08:00+02:00"',
+    "it ends before it begins",
+    "two allowances have one name",
+    "a level is empty",
+    '"{path}" is no table',
+    '"{name}" must be a number below {length}, the count of the elements in the file',
+    "not a table name; write OWNER.TABLE, or give a query",
+    "a query begins with SELECT or WITH",
+    "give values or except_values, not both",
+    "give values, except_values or when_null",
+    "give exactly one of table and query",
+    "give table or query, not both",
+    "two hints have the same name",
+    "a hint by cohort has no student column",
+    "{name} is for {kinds} only, not for {kind}",
+    "a hint of kind {kind} needs {name}",
+    'deletes names no value; write the one that operation has for a delete, such as "D"',
+    "{key} must name exactly one column; join several in the query",
+    "{key} names no column, so all rows would be one cohort",
+    'pattern "{pattern}", character {position}:',
+    'filter "{name}":',
+    "this brace is never closed; end the part with }}",
+    "a closing brace without an opening one; write }}}} for a literal brace",
+    "a column name must follow the brace, for example {{CODE|trim}}; write {{{{ for a literal one",
+    'after the column name comes "|" and a filter, or "}}"; put a name with other characters in double quotes',
+    'unknown filter "{name}"',
+    'did you mean "{near}"?',
+    "known filters: {known}",
+    'filter "{name}" has {count} argument(s); write {usage}',
+    "give the characters to remove, or leave out the colon to remove white space",
+    "the width must be between 1 and 255, for example pad:8",
+    "the fill must be one character, for example pad:8:0",
+    "give a start, an end or both, for example slice:0:3 for the first three characters",
+    "the end must lie after the start; slice:0:3 means the first three characters",
+    "the text to look for is empty; write replace:OLD:NEW",
+    'there is no value map "{name}" ({known}); define it as a table "maps.{name}" of the section',
+    '{what} must be a whole number, not "{text}"',
+    'write the address of the site as in Moodle\'s own settings, e.g. "https://moodle.example.org"',
+    "the address must not hold a user name, a query or a fragment; the token has its own setting",
+    'write "http://host:port"; user name and password have settings of their own',
+    "proxy_user and proxy_password mean nothing without proxy",
+    "give both of proxy_user and proxy_password, or none",
+    'field names the profile field, so give it if, and only if, by is "profile_field"',
+    "report_id and field_header belong together: give both or none",
+    'a report is needed only if by is "profile_field"',
+    "telemetry.hash_key has {length} characters; it needs {least} or more",
+    "give both of user and password, or none",
+    'a password must not travel in the clear: security must be "starttls" or "tls"',
+    "give exactly one of email and webhook",
+    "authorization and signing_key mean nothing without webhook",
+    "two recipients are called {name}",
+    "a recipient has a mail address, so smtp must name the mail server",
+    "poll_age must be 0 or at least a minute",
+    "{kinds} cannot be repaired; those that can be: {known}",
+    "{kinds} cannot be both repaired and only reported",
+)
+"""What is wrong with a setting."""
+
+OF_TYPES = (
+    "it should be a valid integer, unable to parse string as an integer",
+    "it should be a valid integer, got a number with a fractional part",
+    "it should be a valid integer",
+    "it should be a valid number, unable to parse string as a number",
+    "it should be a valid number",
+    "it should be a valid boolean, unable to interpret input",
+    "it should be a valid boolean",
+    "it should be a valid string",
+    "it should be a valid list",
+    "it should be a valid tuple",
+    "it should be a valid dictionary",
+    "it should be greater than or equal to {least}",
+    "it should be greater than {bound}",
+    "it should be less than or equal to {most}",
+    "it should be less than {bound}",
+    "it should be a finite number",
+    "it should be {expected}",
+    "String should have at least {least} character",
+    "String should have at least {least} characters",
+    "Tuple should have at least {least} item after validation, not {count}",
+)
+"""The same as the reader of settings says it (pydantic), for the types that settings have."""
+
+PHRASES = (*_OF_STATES, *_OF_SETTINGS, *OF_TYPES)
+"""Several in one place are separated by "; "; what ends in a full stop or a colon is followed by a blank. Where several
+fit, the first one counts.
+"""

@@ -67,8 +67,8 @@ class Translation:
             return value
         # The one that ends first: a placeholder must not swallow the next phrase.
         found, phrase = min(known, key=lambda one: len(value) - len(one[0]["rest_"]))
-        given = {name: text for name, text in found.groupdict().items() if name not in ("between_", "rest_")}
-        said = self._translated(phrase).format_map(given)
+        given = {name: text for name, text in found.groupdict().items() if not name.endswith("_")}
+        said = found["before_"] + self._translated(phrase).format_map(given)
         return f"{said}{found['between_']}{self._say_phrases(found['rest_'])}" if found["rest_"] else said
 
 
@@ -91,8 +91,10 @@ def _pattern(original: str) -> re.Pattern[str]:
 
 @cache
 def _leading(phrase: str) -> re.Pattern[str]:
-    between = " " if phrase.endswith(".") else "; "
-    return re.compile(f"{_expression(phrase)}(?P<between_>(?:{between})?)(?P<rest_>(?<={between}).+|)", re.DOTALL)
+    between = " " if phrase.endswith((".", ":")) else "; "
+    followed = f"(?P<between_>(?:{between})?)(?P<rest_>(?<={between}).+|)"
+    # Faults of a section name the setting first.
+    return re.compile(rf"(?P<before_>(?:[\w.]+: )?){_expression(phrase)}{followed}", re.DOTALL)
 
 
 def _expression(original: str) -> str:
