@@ -170,9 +170,8 @@ class GroupConsumer:
         self._consumer.pause(self._of(paused))
 
     def resume(self, partitions: Iterable[int]) -> None:
-        resumed = list(partitions)
-        self._at_end.difference_update(resumed)  # what stands is of before; the client tells it anew
-        self._consumer.resume(self._of(resumed))
+        """Go on with these; where the end is, the client tells anew."""
+        self._consumer.resume(self._of(partitions))
 
     def seek(self, partition: int, offset: int) -> None:
         """Go on from this offset."""

@@ -20,6 +20,8 @@ class _Group:
     no pause when a partition goes, either.
     """
 
+    at_end: frozenset[int] = frozenset()
+
     def __init__(self, _connection: object, _topic: str, _group: str, share: Any) -> None:
         self._share = share
         self.to_come: list[int] = []
