@@ -88,6 +88,7 @@ class Removals:
         now: datetime,
     ) -> Plan:
         desk, wait = self._desk, self._desk.settings.sibling_wait
+        entries = [self._due.since_asked(entry, now) for entry in entries]
         return build_plan(entries, desk.ledger, desk.roll, members, now=now, sibling_wait=wait, meant=meant)
 
     def _meant(self, keys: Mapping[Place, AbstractSet[str]]) -> frozenset[Place]:
@@ -107,7 +108,7 @@ class Removals:
         settled = [(one.cohort, one.student) for one in plan.findings if one.status is EntryStatus.SETTLED]
         look_at_kept(self._desk, self._desk.entries(settled), now)
         for key in plan.waiting:
-            self._due.put_off(key, now)
+            self._due.put_off(key, now, for_siblings=True)
 
     def _read(self, keys: Sequence[Key]) -> bool:
         """Read the cohorts of these removals, and the siblings that are not ours."""
@@ -192,6 +193,7 @@ class Removals:
                     reason=Reason.RELEASED if removal.released else None,
                     details={"allowance": allowance} if allowance else {},
                 )
+        self._due.decided((removal.cohort, removal.student) for removal in going)
         contexts = desk.witness.contexts((removal.cohort, removal.student) for removal in going)
 
         def remove(rows: Sequence[Row]) -> dict[Row, None]:

@@ -178,3 +178,19 @@ def test_a_move_whose_addition_never_comes_is_held_and_nobody_is_in_neither() ->
     assert {(entry.cohort, entry.reason) for entry in held} == {(origin, Reason.SIBLINGS)}
     assert len(held) == len(day.moodle.of(origin)) == len(PEOPLE)
     assert day.moodle.removed == []
+
+
+def test_time_in_which_nobody_could_be_added_does_not_count() -> None:
+    """Moodle is away for longer than siblings are waited for; then all move without a person."""
+    day = day_of(1)
+    origin, target = COHORTS[:2]
+    enter(day, origin)
+    left = watch_order(day, origin, target)
+    day.moodle.chances = Chances(unavailable=1.0)
+    move(day, origin, target)
+    turn_for(day, 3 * WAIT)
+    day.moodle.chances = Chances()
+    turn_until(day, lambda: not day.moodle.of(origin))
+
+    assert len(left) == len(day.moodle.of(target)) == len(PEOPLE)
+    assert not [entry for entry in day.journal() if entry.kind == "held"]
