@@ -141,6 +141,7 @@ OF_TYPES = (
 """The same as the reader of settings says it (pydantic), for the types that settings have."""
 
 PHRASES = (*_OF_STATES, *_OF_SETTINGS, *OF_TYPES)
-"""Several in one place are separated by "; "; what ends in a full stop or a colon is followed by a blank. Where several
-fit, the first one counts.
-"""
+"""What ends in a full stop or a colon is followed by a blank and the next one; of several that fit the first one counts."""
+
+JOINED = "{one}; {another}"
+"""How the others stand beside each other."""

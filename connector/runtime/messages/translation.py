@@ -13,10 +13,11 @@ from importlib.resources import files
 
 from connector.runtime.messages import find
 from connector.runtime.messages.catalogue import Entry, Message, parts_of, placeholders_of
-from connector.runtime.messages.phrases import PHRASES
+from connector.runtime.messages.phrases import JOINED, PHRASES
 from connector.runtime.messages.po import PoEntry, read_entries, write_entries
 
 _ENGLISH = ("en", "C", "POSIX")
+_LEADING = (".", ":")
 _CODED = re.compile(r"(?P<code>CS\d{4}) (?P<rest>.+)", re.DOTALL)
 
 
@@ -66,10 +67,15 @@ class Translation:
         if not known:
             return value
         # The one that ends first: a placeholder must not swallow the next phrase.
-        found, phrase = min(known, key=lambda one: len(value) - len(one[0]["rest_"]))
+        found, phrase = min(known, key=lambda one: len(value) - len(one[0]["rest_"] or ""))
         given = {name: text for name, text in found.groupdict().items() if not name.endswith("_")}
         said = found["before_"] + self._translated(phrase).format_map(given)
-        return f"{said}{found['between_']}{self._say_phrases(found['rest_'])}" if found["rest_"] else said
+        if not found["rest_"]:
+            return said
+        rest = self._say_phrases(found["rest_"])
+        return (
+            f"{said} {rest}" if phrase.endswith(_LEADING) else self._translated(JOINED).format(one=said, another=rest)
+        )
 
 
 def _entry_of(value: str) -> Entry | None:
@@ -91,8 +97,8 @@ def _pattern(original: str) -> re.Pattern[str]:
 
 @cache
 def _leading(phrase: str) -> re.Pattern[str]:
-    between = " " if phrase.endswith((".", ":")) else "; "
-    followed = f"(?P<between_>(?:{between})?)(?P<rest_>(?<={between}).+|)"
+    between = " " if phrase.endswith(_LEADING) else "; "
+    followed = f"(?:{between}(?P<rest_>.+))?"
     # Faults of a section name the setting first.
     return re.compile(rf"(?P<before_>(?:[\w.]+: )?){_expression(phrase)}{followed}", re.DOTALL)
 
@@ -176,6 +182,6 @@ def _originals(areas: Iterable[type[Entry]]) -> list[PoEntry]:
         for original in (entry.text, entry.fix):
             if original:
                 codes.setdefault(original, []).append(entry.code)
-    for phrase in PHRASES:
+    for phrase in (*PHRASES, JOINED):
         codes.setdefault(phrase, []).append("filled in")
     return [PoEntry(text, "", (f"#. {', '.join(of)}", "#, python-brace-format")) for text, of in codes.items()]

@@ -59,6 +59,7 @@ def test_phrases_are_translated_one_by_one() -> None:
             "{name} is in another database": "{name} : autre base",
             "{name} cannot be looked into": "{name} : opaque",
             "GRANT SELECT ON sys.gv_$transaction TO {user}.": "Droit pour {user}.",
+            "{one}; {another}": "{one} ; {another}",
         }
     )
     made = message(
@@ -69,7 +70,7 @@ def test_phrases_are_translated_one_by_one() -> None:
         advice="GRANT SELECT ON sys.gv_$transaction TO u. Ask somebody.",
     )
 
-    assert "A : autre base; B : opaque; ORA-00942: no such table." in french.text(made)
+    assert "A : autre base ; B : opaque ; ORA-00942: no such table." in french.text(made)
     assert french.fix(made).endswith("Droit pour u. Ask somebody.")
 
 
@@ -172,6 +173,6 @@ def test_faults_of_a_pattern_are_told_in_french() -> None:
     told = translation_in("fr").text(message(SettingsMessage.BAD_TABLE, key="sources.a", reason=reason))
 
     assert told.replace("\N{NO-BREAK SPACE}", " ").endswith(
-        "cohort.name: modèle « {A}-{CODE|trim », caractère 5 : cette accolade n'est jamais fermée ; terminez la partie par }; "
+        "cohort.name: modèle « {A}-{CODE|trim », caractère 5 : cette accolade n'est jamais fermée ; terminez la partie par } ; "
         "membership.student doit nommer exactement une colonne ; réunissez-en plusieurs dans la requête."
     )

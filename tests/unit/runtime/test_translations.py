@@ -18,7 +18,7 @@ from connector.runtime.messages import (
     message,
 )
 from connector.runtime.messages.catalogue import placeholders_of
-from connector.runtime.messages.phrases import PHRASES
+from connector.runtime.messages.phrases import JOINED, PHRASES
 from connector.runtime.messages.po import PoEntry, read_entries
 from connector.runtime.messages.translation import (
     Translation,
@@ -31,7 +31,10 @@ from connector.runtime.messages.translation import (
 
 ROOT = Path(__file__).parents[3]
 LOCALE = ROOT / "connector" / "runtime" / "locale"
-ORIGINALS = [text for area in AREAS.values() for entry in area for text in (entry.text, entry.fix) if text] + [*PHRASES]
+ORIGINALS = [text for area in AREAS.values() for entry in area for text in (entry.text, entry.fix) if text] + [
+    *PHRASES,
+    JOINED,
+]
 TYPED = re.compile(
     rf"cohortstream (?:{'|'.join(sorted(COMMANDS, reverse=True))})|"
     r"--[a-z-]+|/[a-z]+\b|\b\w+:\w+\b|\b[a-z]+[._][a-z_.]+\w|\w+ = [\w\"]+|\b[A-Z][A-Z0-9_]+\b|\d+"
