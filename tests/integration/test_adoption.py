@@ -66,6 +66,10 @@ def taken_over(world: World) -> None:
     world.publish(world.says("B", world.student(1)), world.says("B", "P9999999"))
 
 
+def journal(world: World) -> list[JournalEntry]:
+    return [record for record in world.records(world.topics.journal) if isinstance(record, JournalEntry)]
+
+
 def in_shadow(world: World) -> Callable[[], bool]:
     def reached() -> bool:
         found = [r for r in world.records(world.topics.journal) if isinstance(r, JournalEntry) and r.kind == "adoption"]
@@ -121,6 +125,27 @@ def test_a_moodle_with_members_is_planned_then_adopted_then_applied(
     )
     assert (b["create"], b["add"], b["unplaced"]) == (True, 1, 1)
     assert (found["writes"], found["why"], len(found["cohorts"])) == (False, Why.COHORTS_NAMED, 2)
+
+
+def test_the_plan_of_a_sink_at_work_knows_keys_that_have_moved(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who carries the key of a wanted student by now is not shown as leaving, and does not leave."""
+    one, other = world.student(1), world.student(2)
+    world.publish(world.cohort("A"), world.says("A", one), world.says("A", other))
+    with world.consumer() as consumer:
+        run_until(consumer, lambda: len(world.members("A")) == 2 and consumer.idle)
+    world.publish(world.says("A", one, Presence.ABSENT))
+    before = planned(world, capsys)
+    world.moodle.site.update_user(world.user(1), idnumber=other)
+    world.moodle.site.update_user(world.user(2), idnumber=one)
+    after = planned(world, capsys)
+    with world.consumer() as consumer:
+        run_until(consumer, lambda: "kept_for_another_key" in {note.reason for note in journal(world)})
+
+    assert [world.user(1)] == before["cohorts"][0]["remove"]
+    assert [] == after["cohorts"][0]["remove"] == after["cohorts"][0]["foreign"]
+    assert world.members("A") == {world.user(1), world.user(2)}
 
 
 def test_status_and_check_say_what_to_do(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,6 +106,20 @@ def test_it_shows_what_it_would_change_and_then_does_exactly_that(
     }
 
 
+def test_it_does_not_show_as_leaving_who_carries_a_wanted_key_by_now(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the consumers would decide it."""
+    tampered(world)
+    before = answer(world, capsys, cohort=["B"])[1]
+    world.moodle.site.update_user(world.user(3), idnumber=world.student(2))
+    world.moodle.site.update_user(world.user(2), idnumber=world.student(3))
+    after = answer(world, capsys, cohort=["B"])[1]
+
+    assert changes(before) == {("remove", "B", world.student(3))}
+    assert [("note", "kept_for_another_key")] == [(one["op"], one["reason"]) for one in after["changes"]]
+
+
 def test_it_can_be_narrowed_to_offsets_cohorts_and_students(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing else is even compared."""
     tampered(world)
