@@ -33,7 +33,8 @@ class Mail:
         mail["Date"] = format_datetime(self._clock.now())
         with self._faults(), self._session() as server:
             # With one address, a refusal of it is an exception and not a part of the answer.
-            server.send_message(mail, self._settings.sender, [self._address])
+            # Not the library's send_message: it would put a ">" before a line that begins with "From ".
+            server.sendmail(self._settings.sender, [self._address], mail.as_bytes())
 
     def probe(self) -> str:
         with self._faults(), self._session() as server:
@@ -52,9 +53,11 @@ class Mail:
         if settings.ca_file is not None:
             context.load_verify_locations(cafile=settings.ca_file)
         if settings.security == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(settings.host, settings.port, timeout=seconds, context=context)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                settings.host, settings.port, settings.helo, timeout=seconds, context=context
+            )
         else:
-            server = smtplib.SMTP(settings.host, settings.port, timeout=seconds)
+            server = smtplib.SMTP(settings.host, settings.port, settings.helo, timeout=seconds)
         try:
             if settings.security == "starttls":
                 server.starttls(context=context)

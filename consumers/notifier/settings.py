@@ -43,6 +43,9 @@ class SmtpSettings(Section):
     ca_file: Path | None = None
     """PEM file of a private certificate authority, trusted beside the public ones."""
 
+    helo: Annotated[str, StringConstraints(pattern=r"^[!-~]+$")] | None = None
+    """Name by which this machine introduces itself. Absent: its full name, as DNS tells it."""
+
     timeout: Duration = timedelta(seconds=30)
     """How long each answer of the server may take."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 
@@ -24,9 +25,11 @@ def subject_of(key: str) -> str:
     """What the alert with this key is about: ``source`` of ``connector/apogee/source``, ``parked`` of
     ``moodle.parked.no_account``.
     """
-    if "/" in key:
-        return key.rpartition("/")[2]
-    return key.split(".")[1] if "." in key else key
+    owner = re.match(r"[^./]*[./]?", key)
+    if owner is None or owner[0] == key:
+        return key
+    # After a sink's name comes what it is about, and then perhaps the idnumber of a cohort, which may hold anything.
+    return key.rpartition("/")[2] if owner[0].endswith("/") else key.split(".")[1]
 
 
 def severity_of(key: str) -> Severity:

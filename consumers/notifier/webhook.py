@@ -46,7 +46,7 @@ class Webhook:
             body = make_document(letter, self._recipient.language)
             # The answer's body says nothing that is needed, so it is left unread, however long.
             headers = self._headers(body, letter.id)
-            with client.stream("POST", self._address.read(), content=body, headers=headers) as answer:
+            with client.stream("POST", self._url(), content=body, headers=headers) as answer:
                 refused = None if answer.is_success else self._refused(answer)
         if refused is not None:
             raise refused
@@ -54,11 +54,16 @@ class Webhook:
     def probe(self) -> str:
         """Nothing can be tried without a letter; the secrets can be read, and the address is one."""
         with self._faults():
-            parts = urlsplit(self._address.read())
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise httpx.UnsupportedProtocol("the address must begin with https:// or http://")
+            self._url()
             self._headers(b"", "")
-        return f"{parts.hostname}, not tried"
+        return f"{self._host()}, not tried"
+
+    def _url(self) -> str:
+        address = self._address.read()
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise httpx.UnsupportedProtocol("it must begin with https:// or http://")
+        return address
 
     def _client(self) -> httpx.Client:
         context = httpx.create_ssl_context()
