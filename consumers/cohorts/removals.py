@@ -313,5 +313,6 @@ class Removals:
         now, settle = self._desk.clock.now(), self._desk.settings.removal_settle
         for removal in removals:
             for entry in self._desk.entries([(removal.cohort, removal.student)]):
-                self._desk.ledger.put(transitions.not_applied(entry, now, settle, released=removal.released))
+                released = removal.released and entry.desired_revision == removal.revision
+                self._desk.ledger.put(transitions.not_applied(entry, now, settle, released=released))
                 self._desk.note(entry, "outcome", now, action="remove", answer="not_applied")

@@ -49,6 +49,9 @@ def take_in(entry: LedgerEntry | None, record: MembershipChanged, now: datetime,
         # Between the two the source wanted it. That addition may have been sent, by a process that ended before it could
         # write so down, and additions have no intents. So Moodle is looked at before this counts as done.
         told = replace(told, applied=Presence.UNKNOWN)
+    if entry.status is EntryStatus.DUE and entry.reason == Reason.RELEASED:
+        # A person let an earlier word pass, not this one: it goes the way of every removal.
+        return place(replace(told, status=EntryStatus.PENDING, reason="", due_at=None), now, settle)
     if entry.desired is record.state and entry.status in (EntryStatus.PARKED, EntryStatus.HELD, EntryStatus.DUE):
         return told  # the same word again: neither the wait nor the reason begins anew
     return place(told, now, settle)

@@ -235,6 +235,24 @@ def test_approval_releases_the_frozen_list_as_far_as_it_is_unchanged() -> None:
     assert len(intents(day)) == 10, "a released removal counts nowhere"
 
 
+def test_what_was_released_is_held_again_when_the_source_speaks_anew() -> None:
+    """The person let the earlier word pass; Moodle was away, and nothing passes that has changed since."""
+    day = filled(with_breaker(), {A: 20})
+    leave(day, A, PEOPLE)
+    turn_until(day, lambda: len(day.moodle.removed) == 5 and len(held(day)) == 15)
+    items, mark = frozen(day)
+    student = items[0].student
+    day.moodle.chances = Chances(unavailable=1.0)
+    ask(day, "approve", items[:1], mark)
+    turn_until(day, lambda: day.ledger()[A, student].reason == Reason.RELEASED)
+    day._say(A, student, ABSENT)
+    turn_until(day, lambda: day.ledger()[A, student].desired_revision > items[0].revision)
+    day.moodle.chances = Chances()
+    turn_until(day, lambda: len(day.moodle.removed) > 5 or len(held(day)) == 15)
+
+    assert len(day.moodle.removed) == 5
+
+
 def test_what_is_released_leaves_the_budget_as_it_is() -> None:
     """Of twenty, five left and five were released; the day has nothing left, and the next day has its own."""
     day = filled(with_breaker(), {A: 20})
