@@ -14,7 +14,7 @@ from schemas.records import Alert, AlertState
 _EVERY = timedelta(seconds=5)
 """How often standing counts are looked at; alerts about faults go out at once."""
 _PARKED_STEP = 2.0
-"""A count that is told again must have grown by this factor, or have gone back to nothing."""
+"""A count that is told again must have grown or shrunk by this factor, or have gone back to nothing."""
 
 
 class Alerts:
@@ -69,11 +69,11 @@ class Alerts:
             self._grown(f"parked.{reason}", n, messages.parked(n, reason), now)
 
     def _grown(self, about: str, count: int, message: Message, now: datetime) -> None:
-        """Tell of a count when it begins, when it has doubled, and when it is over."""
+        """Tell of a count when it begins, when it has doubled or halved, and when it is over. Had it not been told that it
+        shrank, what comes after would have to outgrow what is long decided.
+        """
         told = self._counted.get(about, 0)
-        if count and count < told * _PARKED_STEP:
-            return
-        if count == told:
+        if count == told or (count and told / _PARKED_STEP < count < told * _PARKED_STEP):
             return
         self._counted[about] = count
         self._say(about, message if count else None, now)

@@ -56,6 +56,24 @@ def test_held_removals_are_told_with_their_cohorts_and_why() -> None:
     assert last(standing)[2]["count"] == "9"
 
 
+def test_what_is_held_after_most_was_decided_is_told_too() -> None:
+    """It need not be more than there were before a person decided."""
+    standing = Standing()
+    alerts = alerts_of(standing)
+    for number in range(20):
+        standing.hold("A", f"s{number}")
+    alerts.look(NOW, None)
+    for number in range(2, 20):
+        standing.store.put(leaver("A", f"s{number}", status=EntryStatus.SETTLED))
+    alerts.look(NOW + timedelta(minutes=1), None)
+    fewer = last(standing)[2]["count"]
+    for number in range(8):
+        standing.hold("B", f"s{number}")
+    alerts.look(NOW + timedelta(minutes=2), None)
+
+    assert (fewer, last(standing)[2]["count"]) == ("2", "10")
+
+
 def test_what_an_earlier_release_told_of_is_cleared_when_nothing_is_held() -> None:
     """Its alert has another code and other parameters, under the same key."""
     standing = Standing()

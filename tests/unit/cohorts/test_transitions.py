@@ -44,7 +44,7 @@ RULES = Rules(LATER, MINUTE, 5 * MINUTE)
         (leaver(), PRESENT, EntryStatus.SETTLED, None),  # the last word wins while a removal waits
         (leaver(due_at=NOW), ABSENT, EntryStatus.DUE, NOW),  # told again: the wait does not begin anew
         (leaver(status=EntryStatus.HELD), ABSENT, EntryStatus.HELD, NOW),
-        (leaver(due_at=NOW, reason=Reason.RELEASED), ABSENT, EntryStatus.DUE, LATER + MINUTE),  # a person let another pass
+        (leaver(due_at=NOW, reason=Reason.RELEASED), ABSENT, EntryStatus.DUE, LATER + MINUTE),  # that was another one
         (entry(status=EntryStatus.PARKED, reason=Reason.NO_ACCOUNT), PRESENT, EntryStatus.PARKED, None),
         (entry(status=EntryStatus.QUARANTINED, reason=Reason.ADD_UNKNOWN), ABSENT, EntryStatus.QUARANTINED, None),
     ],
