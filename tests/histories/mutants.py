@@ -65,13 +65,21 @@ MUTANTS = (
         "for found in ripe)])",
         "timed",
     ),
-    _mutant("waiters forgotten", "hints.watermark", "for found in (*gone, *ripe))])", "for found in gone)])", "proved"),
+    _mutant(
+        "waiters forgotten",
+        "hints.watermark",
+        "for found in (*gone, *ripe))])",
+        "for found in gone)])",
+        "proved",
+        "queues",
+    ),
     _mutant(
         "waiters have no time",
         "hints.watermark",
         "if found.high is None and found.opened_at > sight.now - time:",
         "if False:",
         "proved",
+        "queues",
     ),
     _mutant(
         "waiters that are still open forgotten",
@@ -79,6 +87,7 @@ MUTANTS = (
         "waits = _some_open(",
         "waits = False and (",
         "proved",
+        "queues",
     ),
     _mutant("no slack", "hints.watermark", "margin = bounds.slack +", "margin = timedelta(0) +", "timed"),
     _mutant(

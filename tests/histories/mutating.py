@@ -58,6 +58,7 @@ def concerns(script: Script, only: Sequence[str]) -> bool:
         "set back": script.jump < 0,
         "half hidden": Hazard.HALF_HIDDEN in script.hazards,
         "loading": not script.loaded,
+        "queues": script.queues,
     }
     return all(sorts[word] for word in only)
 

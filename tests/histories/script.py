@@ -93,6 +93,8 @@ class Script:
     spared: bool
     """Whether the last snapshot is left out if nothing is left to be found."""
     hazards: set[Hazard] = field(default_factory=set)
+    queues: bool = False
+    """Whether some wait for the row of one that is open for long."""
 
 
 _HONEST = ("insert", "insert", "move", "move", "status", "same stamp")
@@ -137,6 +139,8 @@ def write(seed: int) -> Script:
         script.steps.append(Step(at, random(), "jump"))
         if random() < 0.7:
             _straddle(chance, script, at)
+    if shape.timed and random() < 0.1:
+        _queue(chance, script)
     if script.slip is not None and script.small and random() < 0.5:
         # One that is open all the while, so that there are more than the ranges of a checkpoint.
         early = _statement(chance, shape, turns[0].at - int(random() * 4), "insert")
@@ -281,6 +285,21 @@ def _there_and_back(chance: Random, script: Script) -> None:
     for _ in range(2 if random() < 0.8 else 3):
         _append(chance, script, Plan((Statement(at, at, act, picks, False),), at, True, 0))
         at += int(random() * 5)
+
+
+def _queue(chance: Random, script: Script) -> None:
+    """A transaction that is open for longer than the slack, and one or two that wait for its row."""
+    random, slack = chance.random, script.shape.slack
+    pick = random()
+    first = _near(chance, script.turns)
+    ends = max(_near(chance, script.turns), first + slack + 1 + int(random() * 60))
+    holder = Statement(first, first, "status", (pick, random(), random()), at_row=False)
+    _append(chance, script, Plan((holder,), ends, commits=random() < 0.8, instance=0))
+    for _ in range(1 + int(random() * 2)):
+        hits = first + int(random() * (ends - first))
+        waiter = Statement(hits - int(random() * (slack + 1)), hits, "move", (pick, random(), random()), at_row=False)
+        _append(chance, script, Plan((waiter,), hits + int(random() * 4), commits=True, instance=0))
+    script.queues = True
 
 
 def _straddle(chance: Random, script: Script, jump: int) -> None:
