@@ -6,18 +6,22 @@ import argparse
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.status import Status
 
 from connector.commands.command import add_command, print_json, writable
-from connector.commands.settings import Settings
+from connector.commands.process import hosting
+from connector.commands.progress import shown
+from connector.commands.scheduling import ReconcilerRole, Timetable
+from connector.commands.settings import Settings, require_secrets
 from connector.commands.sinks import add_sink
 from connector.commands.standing import standing_of, told
-from connector.commands.wiring.base import Base, base_for_command
+from connector.commands.wiring.base import Base, base_for_command, make_base
 from connector.commands.wiring.reconciler import history_of, open_reconciliation
+from connector.runtime.errors import Fault, SettingsFaults
 from connector.runtime.lifecycle import ExitCode
+from connector.runtime.messages import SettingsMessage, message
 from consumers.reconciler.history import history_lines
 from consumers.reconciler.page import RUNS, page
-from consumers.reconciler.report import Progress, Verdict
+from consumers.reconciler.report import Verdict
 from consumers.reconciler.sides import Scope
 
 if TYPE_CHECKING:
@@ -33,7 +37,8 @@ def register(subparsers: Subparsers) -> None:
             Asks the connector to read everything again, compares Moodle with the ledger, asks the consumer to recheck exactly
             what differs, and reports. It never writes to Moodle and publishes nothing, so both roles must be running.
 
-            Exit code 0: the ends agree, now if not before. 6: something is left that a person must look at.
+            Exit code 0: the ends agree, now if not before. 6: something is left that a person must look at. 7: another
+            reconciliation of this sink is at work, and nothing was begun.
         """,
         examples=[
             ("both ends, everything", "cohortstream reconcile"),
@@ -52,24 +57,28 @@ def register(subparsers: Subparsers) -> None:
         "--html", metavar="FILE", type=writable, help="also write the report as a page, with a chart of the last runs"
     )
     parser.add_argument("--history", action="store_true", help="only list the last runs; compare nothing")
+    parser.add_argument(
+        "--schedule",
+        action="store_true",
+        help="stay, and reconcile at the times of the section reconcile, until stopped",
+    )
     add_sink(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
+    if arguments.schedule:
+        return _keep_at_it(arguments, settings)
     base = base_for_command(settings)
     if arguments.history:
         return _tell_history(arguments, base, settings.sink(arguments.sink)[0])
     scope = Scope(arguments.source, tuple(arguments.cohort), tuple(arguments.student))
-    console = Console(stderr=True)
-    with console.status("reconciling") as status:
-
-        def show(progress: Progress) -> None:
-            _show(console, status, progress)
-
-        sink, section = settings.sink(arguments.sink)
-        shadow = told(sink, standing_of(base, sink), section.mode) is not None
-        with open_reconciliation(base, sink, show, shadow=shadow) as reconciliation:
-            report = reconciliation.run(scope, dry_run=arguments.dry_run)
+    sink, section = settings.sink(arguments.sink)
+    shadow = told(sink, standing_of(base, sink), section.mode) is not None
+    with (
+        shown(Console(stderr=True), base.clock) as show,
+        open_reconciliation(base, sink, show, shadow=shadow) as reconciliation,
+    ):
+        report = reconciliation.run(scope, dry_run=arguments.dry_run)
     if arguments.html is not None:
         past = history_of(base, sink).last(RUNS)
         arguments.html.write_text(page(report, past, sink), encoding="utf-8")
@@ -83,6 +92,22 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
     return ExitCode.FINDINGS if report.verdict is Verdict.ATTENTION else ExitCode.OK
 
 
+def _keep_at_it(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
+    """A role of its own, until the process is asked to stop."""
+    sink, section = settings.sink(arguments.sink)
+    if Timetable(settings.reconcile).empty:
+        fault = message(
+            SettingsMessage.MISSING_KEY, key="reconcile.at", meaning="the times of the day at which to reconcile."
+        )
+        raise SettingsFaults([Fault(fault, "reconcile.at")])
+    require_secrets(section, "sinks", sink)
+    require_secrets(settings.kafka, "kafka")
+    with hosting(settings.telemetry, "reconcile") as process:
+        role = ReconcilerRole(make_base(settings, process), sink)
+        process.run({role.part: role.run})
+    return ExitCode.OK
+
+
 def _tell_history(arguments: argparse.Namespace, base: Base, sink: str) -> ExitCode:
     """The earlier runs; nothing is compared."""
     past = history_of(base, sink).last(RUNS)
@@ -91,10 +116,3 @@ def _tell_history(arguments: argparse.Namespace, base: Base, sink: str) -> ExitC
     else:
         print(*history_lines(past), sep="\n")
     return ExitCode.OK
-
-
-def _show(console: Console, status: Status, progress: Progress) -> None:
-    """On a terminal a line that changes; nothing otherwise, since the report follows."""
-    if console.is_terminal:
-        counts = ", ".join(f"{count} {name}" for name, count in progress.counts.items())
-        status.update(f"{progress.step}: {counts}" if counts else progress.step)

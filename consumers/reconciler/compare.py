@@ -105,14 +105,13 @@ def _compare_members(
         account = moodle.accounts.get(entry.student)
         if entry.desired is Presence.PRESENT:
             wanted |= {user for user in (entry.user_id, account) if user is not None}
-        elif entry.desired is Presence.ABSENT and (user := _left(entry, account)) is not None:
-            named.add(user)
+        elif entry.desired is Presence.ABSENT and entry.user_id is not None:
+            named.add(entry.user_id)  # somebody who never was a member by a record's word is foreign, if they are one
     named |= wanted
     for entry in sorted(entries, key=lambda entry: entry.student):
         kind = _drift(entry, members, wanted, moodle)
         if kind is not None:
-            account = moodle.accounts.get(entry.student)
-            user = entry.user_id if entry.user_id is not None and kind is not Drift.ACCOUNT_FOUND else account
+            user = moodle.accounts.get(entry.student) if kind is Drift.ACCOUNT_FOUND else entry.user_id
             found.differences.append(Difference(kind, cohort, entry.student, user))
         elif entry.status is not EntryStatus.SETTLED:
             found.waiting[entry.status.value] += 1
@@ -128,19 +127,14 @@ def _drift(entry: LedgerEntry, members: frozenset[int], wanted: set[int], moodle
     if entry.status is not EntryStatus.SETTLED:
         waits = entry.status is EntryStatus.PARKED and entry.reason in WITHOUT_ACCOUNT
         return Drift.ACCOUNT_FOUND if waits and account is not None else None
-    if entry.desired is Presence.ABSENT:
-        user = _left(entry, account)
-        return Drift.EXTRA if user in members and user not in wanted and entry.reason != DISCARDED else None
     if entry.user_id is None or entry.desired is Presence.UNKNOWN:
-        return None  # left alone
+        return None  # wanted by nobody and never applied, or left alone
+    if entry.desired is Presence.ABSENT:
+        extra = entry.user_id in members and entry.user_id not in wanted and entry.reason != DISCARDED
+        return Drift.EXTRA if extra else None
     other = account is not None and account != entry.user_id
     if entry.user_id in members:
         return Drift.ACCOUNT_CHANGED if other else None
     if other:
         return Drift.USER_MERGED
     return Drift.USER_DELETED if entry.user_id in moodle.deleted else Drift.MISSING
-
-
-def _left(entry: LedgerEntry, account: int | None) -> int | None:
-    """Who is not to be there: the account that was recorded, else the one that the key leads to."""
-    return account if entry.user_id is None else entry.user_id

@@ -56,9 +56,10 @@ REPAIRED = (
     Drift.FOREIGN,
     Drift.USER_DELETED,
     Drift.USER_MERGED,
-    Drift.ACCOUNT_FOUND,
 )
 """What is repaired unless the settings say otherwise."""
+REPORTED = (Drift.ACCOUNT_FOUND,)
+"""What is only counted unless the settings say otherwise: the consumer comes upon it by itself."""
 REPAIRABLE = frozenset(REPAIRED) | {Drift.COHORT_DELETED}
 """For the others there is no call that would put them right without guessing what a person meant."""
 
@@ -68,7 +69,7 @@ class Policy:
     """What is done about which kind."""
 
     repair: Collection[Drift] = REPAIRED
-    report: Collection[Drift] = ()
+    report: Collection[Drift] = REPORTED
     foreign_go: bool = False
     """Whether the sink's policy is that members whom no record names are removed; else ``repair`` does not concern
     them."""

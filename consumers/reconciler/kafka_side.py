@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from connector.runtime.clock import Clock
 from connector.runtime.kafka.connection import Connection
@@ -15,25 +13,18 @@ from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up, 
 from connector.runtime.kafka.sending import Sender
 from connector.runtime.kafka.signals import Signals
 from connector.runtime.kafka.topics import Topics
-from consumers.reconciler.drift import Difference, Drift
+from consumers.reconciler.asking import Watched, commands_for
+from consumers.reconciler.drift import Difference
 from consumers.reconciler.sides import PartitionView, Scope, Target
 from schemas.codec import Codec
 from schemas.keys import decode_key, encode_key, partition_of
 from schemas.records import (
     Checkpoint,
     CohortEntry,
-    Command,
-    EntryStatus,
     LedgerEntry,
     Notification,
     PartitionMarker,
-    Record,
 )
-
-AUTHOR = "reconciler"
-_COMMAND_LIFE = timedelta(hours=1)
-_WHOLE_COHORT = 50
-"""From so many differences on, one command for the whole cohort is cheaper than one for each membership."""
 
 
 class ConnectorByTopics:
@@ -96,29 +87,6 @@ class _Partition:
             self.entries[record.cohort, record.student] = record
 
 
-@dataclass(slots=True)
-class _Watched:
-    """What was asked for, and what of it is under way."""
-
-    memberships: set[tuple[str, str]] = field(default_factory=set)
-    cohorts: set[str] = field(default_factory=set)
-    """Of which everything counts."""
-    pending: set[tuple[str, str | None]] = field(default_factory=set)
-
-    def hear(self, record: Record) -> None:
-        if isinstance(record, LedgerEntry):
-            place: tuple[str, str | None] = record.cohort, record.student
-            concerned = record.cohort in self.cohorts or place in self.memberships
-        elif isinstance(record, CohortEntry):
-            place, concerned = (record.cohort, None), record.cohort in self.cohorts
-        else:
-            return
-        if concerned and record.status is EntryStatus.PENDING:
-            self.pending.add(place)
-        else:
-            self.pending.discard(place)
-
-
 class ConsumerByTopics:
     """Reads the ledger, sends commands."""
 
@@ -128,7 +96,7 @@ class ConsumerByTopics:
         self._sender = Sender(connection, codec)
         self._tail = Tail(connection, topics.ledger, dict.fromkeys(range(connection.settings.partitions), BEGINNING))
         self._known_markers: dict[int, PartitionMarker] = {}
-        self._watched = _Watched()
+        self._watched = Watched()
 
     def close(self) -> None:
         self._tail.close()
@@ -163,37 +131,15 @@ class ConsumerByTopics:
 
     def repair(self, differences: Sequence[Difference]) -> None:
         self._markers()  # what was written before is no answer
-        self._watched = _Watched()
-        by_cohort: dict[str, list[Difference]] = defaultdict(list)
-        for difference in differences:
-            by_cohort[difference.cohort].append(difference)
-        for cohort, found in by_cohort.items():
-            if any(difference.kind is Drift.COHORT_DELETED and difference.known for difference in found):
-                self._watched.cohorts.add(cohort)
-                self._command("recreate", cohort, None)
-                continue
-            students = {difference.student for difference in found}
-            self._watched.memberships |= {(cohort, student) for student in students if student is not None}
-            for student in [None] if len(students) >= _WHOLE_COHORT or None in students else sorted(students, key=str):
-                self._command("recheck", cohort, student)
+        self._watched = Watched.of(differences)
+        for command in commands_for(differences, self._clock.now(), lambda: uuid.uuid4().hex):
+            partition = partition_of(command.cohort, self.partitions)
+            self._sender.put(self._topics.commands, encode_key(command.cohort), command, partition)
         self._sender.flush()
 
     def pending(self) -> int:
         self._markers()
         return len(self._watched.pending)
-
-    def _command(self, kind: str, cohort: str, student: str | None) -> None:
-        now = self._clock.now()
-        command = Command(
-            id=uuid.uuid4().hex,
-            kind=kind,
-            cohort=cohort,
-            student=student,
-            author=AUTHOR,
-            issued_at=now,
-            expires_at=now + _COMMAND_LIFE,
-        )
-        self._sender.put(self._topics.commands, encode_key(cohort), command, partition_of(cohort, self.partitions))
 
     def _read(self, partition: int, part: _Partition, cohorts: Collection[str] | None) -> None:
         for batch in read_to_end(self._connection, self._topics.ledger, {partition: BEGINNING}, self._clock):
@@ -215,7 +161,7 @@ class ConsumerByTopics:
                 # A marker's key is its partition alone; others need not be decoded, unless they answer a question.
                 if raw.value is None or raw.key is None:
                     continue
-                if b"," not in raw.key or self._watched.memberships or self._watched.cohorts:
+                if b"," not in raw.key or self._watched:
                     record = self._codec.decode(raw.value)
                     self._watched.hear(record)
                     if isinstance(record, PartitionMarker):

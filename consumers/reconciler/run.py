@@ -5,9 +5,10 @@ Never writes to Moodle and never publishes a membership: there is one writer of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 from connector.runtime.clock import Clock
 from connector.runtime.errors import Unavailable
@@ -17,6 +18,7 @@ from consumers.reconciler.drift import Comparison, Difference, Drift
 from consumers.reconciler.report import Progress, Report
 from consumers.reconciler.settings import ReconcileSettings
 from consumers.reconciler.sides import Alone, ConnectorSide, ConsumerSide, Exclusion, MoodleSide, PartitionView, Scope
+from schemas.records import Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,13 @@ class Reconciliation:
         counts: dict[str, int] = {}
         started = self.clock.monotonic()
         heard_at: float | None = None
+        latest = Progress("connector is asked to look again")
         while open_signals:
             for notification in self.connector.heard():
                 if open_signals.get(notification.source) != notification.signal_id:
                     continue
                 heard_at = self.clock.monotonic()
-                total = expected.get(notification.source) if "rows" in notification.counts else None
-                step = f"{notification.source} {notification.phase}"
-                self._tell(step, notification.counts, notification.counts.get("rows", 0), total)
+                latest = _snapshot_progress(notification, expected.get(notification.source))
                 if notification.phase == "refused":
                     raise Unavailable(
                         message(
@@ -102,6 +103,7 @@ class Reconciliation:
                     del open_signals[notification.source]
                     for name, count in notification.counts.items():
                         counts[name] = counts.get(name, 0) + count
+            self._tell(latest)
             waited = timedelta(seconds=self.clock.monotonic() - started)
             if open_signals and heard_at is None and waited > self.settings.answer_within:
                 raise Unavailable(message(ReconcilerMessage.ROLE_SILENT, role="connector"))
@@ -120,7 +122,7 @@ class Reconciliation:
 
         def idle() -> bool:
             left = self.consumer.backlog(target)
-            self._tell("consumer works off its backlog", {"partitions behind": left}, total - left, total)
+            self._tell(Progress("consumer works off its backlog", {"partitions behind": left}, total - left, total))
             return left == 0
 
         if not self._until(idle, self.settings.settle_within):
@@ -134,15 +136,15 @@ class Reconciliation:
         while due:
             self.consumer.repair(due)
             self._wait_for_consumer()
-            self._until(self._applied, self.settings.settle_within)
+            self._until(partial(self._applied, len(due)), self.settings.settle_within)
             after = after.looked_again(self._look(scope, after.parts))
             # A deleted cohort is made anew when the consumer has noticed that it is gone.
             due = [one for one in after.repairable if one.kind is Drift.COHORT_DELETED and one.known and one not in due]
         return asked, after
 
-    def _applied(self) -> bool:
+    def _applied(self, total: int) -> bool:
         left = self.consumer.pending()
-        self._tell("consumer repairs", {"memberships left": left})
+        self._tell(Progress("consumer repairs", {"memberships left": left}, max(0, total - left), total))
         return left == 0
 
     def _compare(self, scope: Scope) -> Comparison:
@@ -157,7 +159,8 @@ class Reconciliation:
         total = self.consumer.partitions
         for number, part in enumerate(self.consumer.ledger(cohorts), 1):
             found.add(self._look_at(part, scope))
-            self._tell("comparing", {"cohorts": found.cohorts, "differences": len(found.differences)}, number, total)
+            counts = {"cohorts": found.cohorts, "differences": len(found.differences)}
+            self._tell(Progress("comparing", counts, number, total))
         return found
 
     def _look_at(self, part: PartitionView, scope: Scope) -> Comparison:
@@ -183,6 +186,11 @@ class Reconciliation:
         self.exclusion.keep()
         self.clock.sleep(self.settings.poll.total_seconds())
 
-    def _tell(self, step: str, counts: Mapping[str, int], done: int = 0, total: int | None = None) -> None:
+    def _tell(self, progress: Progress) -> None:
         self.exclusion.keep()
-        self.report_progress(Progress(step, counts, done, total))
+        self.report_progress(progress)
+
+
+def _snapshot_progress(heard: Notification, expected: int | None) -> Progress:
+    rows = heard.counts.get("rows")
+    return Progress(f"snapshot of {heard.source}", heard.counts, rows or 0, None if rows is None else expected)

@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from connector.runtime.settings import Duration, Section
 from connector.runtime.time_settings import TimeOfDay, Zone
-from consumers.reconciler.drift import REPAIRABLE, REPAIRED, Drift, Policy
+from consumers.reconciler.drift import REPAIRABLE, REPAIRED, REPORTED, Drift, Policy
 
 
 class ReconcileSettings(Section):
@@ -19,7 +19,7 @@ class ReconcileSettings(Section):
     `remove`. `cohort_deleted`, which is not among the defaults, has every cohort made anew that somebody deletes in
     Moodle. The other kinds that are not among the defaults cannot be repaired without a person."""
 
-    report: tuple[Drift, ...] = ()
+    report: tuple[Drift, ...] = REPORTED
     """Kinds of differences that are only counted: they do not make a reconciliation need attention. What stands in neither
     list needs somebody's decision, and every reconciliation says so."""
 

@@ -12,15 +12,19 @@ from connector.commands.wiring.base import Base
 from connector.commands.wiring.moodle import open_moodle
 from connector.runtime.kafka.errors import KafkaFault
 from connector.runtime.kafka.group import CONNECTOR_GROUP, Elector, describe_members, note_of
+from connector.runtime.kafka.sending import Sender
 from connector.runtime.kafka.signals import Signals
 from connector.runtime.telemetry import Log
 from consumers.moodle.preflight import READS
+from consumers.reconciler.alert import alert_of
+from consumers.reconciler.asking import AUTHOR
 from consumers.reconciler.exclusion import Turn, Worker, finished_at, group_of
 from consumers.reconciler.journal import History
-from consumers.reconciler.kafka_side import AUTHOR, ConnectorByTopics, ConsumerByTopics, checkpoints
+from consumers.reconciler.kafka_side import ConnectorByTopics, ConsumerByTopics, checkpoints
 from consumers.reconciler.moodle_side import MoodleByReading
 from consumers.reconciler.report import Progress, Report
 from consumers.reconciler.run import Reconciliation
+from schemas.keys import encode_key
 
 _log = Log("reconciler")
 
@@ -63,7 +67,7 @@ def open_reconciliation(
             progress,
             shadow,
             foreign_go=settings.foreign == "remove",
-            keep=lambda report: _keep(history_of(base, sink), report),
+            keep=lambda report: _keep(base, sink, report),
             exclusion=turn,
         )
 
@@ -90,9 +94,15 @@ def history_of(base: Base, sink: str) -> History:
     return History(base.connection, base.topics(sink).journal, base.codec, base.clock, AUTHOR)
 
 
-def _keep(history: History, report: Report) -> None:
-    """Note the run. Where that fails the report is given all the same: what it tells has been done."""
+def _keep(base: Base, sink: str, report: Report) -> None:
+    """Note the run, and raise or clear the alert about what it left. Where that fails the report is given all the same:
+    what it tells has been done.
+    """
     try:
-        history.keep(report)
+        history_of(base, sink).keep(report)
+        if (alert := alert_of(report, sink)) is not None:
+            sender = Sender(base.connection, base.codec)
+            sender.put(base.topics(sink).alerts, encode_key(alert.key), alert)
+            sender.flush()
     except KafkaFault as fault:
         _log.error("history.not_kept", reason=fault.message)

@@ -1,0 +1,106 @@
+"""Reconciling one sink again and again, as a role of a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from connector.commands.progress import Lines
+from connector.commands.standing import standing_of, told
+from connector.commands.wiring.base import Base, keep_running
+from connector.commands.wiring.reconciler import last_finished, open_reconciliation
+from connector.runtime.errors import Busy, OperationalError
+from connector.runtime.telemetry import Count, Gauge, Log
+from connector.source.schedule import is_due
+from consumers.reconciler.drift import Drift
+from consumers.reconciler.report import Progress, Report, Verdict
+from consumers.reconciler.settings import ReconcileSettings
+from consumers.reconciler.sides import Scope
+
+AGAIN_AFTER = timedelta(minutes=15)
+"""One that failed is tried again after so long: each attempt has the sources read whole."""
+_LINE_EVERY_S = 30.0
+_NAP_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """When to reconcile. Pure."""
+
+    settings: ReconcileSettings
+
+    @property
+    def empty(self) -> bool:
+        return self.settings.every is None and not self.settings.at
+
+    def is_due(self, last: datetime, now: datetime) -> bool:
+        """Whether it is time, given when the last one came to its end."""
+        every = self.settings.every
+        by_interval = every is not None and now - last >= every
+        return by_interval or is_due(self.settings.at, ZoneInfo(self.settings.timezone), last, now)
+
+
+class ReconcilerRole:
+    """Reconciles a sink whenever it is due. ``run`` returns when the process stops."""
+
+    def __init__(self, base: Base, sink: str) -> None:
+        self._base, self._sink = base, sink
+        self._timetable = Timetable(base.settings.reconcile)
+        self._last: datetime | None = None
+        self._not_before: datetime | None = None
+        self.part = f"reconcile.{sink}"
+        self._log = Log(self.part)
+
+    def run(self) -> None:
+        keep_running(self._base, self.part, self._again_and_again)
+
+    def _again_and_again(self) -> None:
+        base = self._base
+        if self._last is None:
+            # The very first one is not made up for: sources and sink are mostly about to be loaded then.
+            self._last = last_finished(base, self._sink) or base.clock.now()
+        while not base.stopping.is_set():
+            base.health.ready(self.part)
+            base.health.turned(self.part)
+            now = base.clock.now()
+            if self._timetable.is_due(self._last, now) and (self._not_before is None or now >= self._not_before):
+                self._attempt(now)
+            base.clock.sleep(_NAP_S)
+
+    def _attempt(self, now: datetime) -> None:
+        self._not_before = now + AGAIN_AFTER
+        try:
+            report = self._reconcile()
+        except Busy as busy:
+            self._log.info("reconcile.skipped", reason=busy.message)
+            self._last = now  # that one does for this one
+        except OperationalError as error:
+            self._base.telemetry.metrics.count(Count.RECONCILED, sink=self._sink, outcome="failed")
+            self._log.warning("reconcile.failed", reason=error.message, again_at=self._not_before.isoformat())
+        else:
+            self._last = self._base.clock.now()
+            self._tell(report)
+
+    def _reconcile(self) -> Report:
+        base = self._base
+        shadow = told(self._sink, standing_of(base, self._sink), base.settings.sinks[self._sink].mode) is not None
+        lines = Lines(base.clock, lambda text: self._log.info("reconcile.progress", at=text), _LINE_EVERY_S)
+
+        def progress(step: Progress) -> None:
+            base.health.turned(self.part)
+            lines(step)
+
+        with open_reconciliation(base, self._sink, progress, shadow=shadow) as reconciliation:
+            return reconciliation.run(Scope())
+
+    def _tell(self, report: Report) -> None:
+        metrics, sink = self._base.telemetry.metrics, self._sink
+        metrics.count(Count.RECONCILED, sink=sink, outcome="complete")
+        metrics.gauge(Gauge.LAST_RECONCILED, self._base.clock.now().timestamp(), sink=sink)
+        for kind, count in report.before.by_kind.items():
+            metrics.count(Count.DISCREPANCIES_FOUND, count, sink=sink, kind=kind)
+        for drift in Drift:
+            metrics.gauge(Gauge.DISCREPANCIES, report.last.by_kind[drift.value], sink=sink, kind=drift.value)
+        say = self._log.warning if report.verdict is Verdict.ATTENTION else self._log.info
+        say("reconciled", **report.plain)

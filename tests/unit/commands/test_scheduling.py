@@ -1,0 +1,179 @@
+"""When a reconciliation is due, and what becomes of one that cannot be done."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connector.commands import scheduling
+from connector.commands.scheduling import AGAIN_AFTER, ReconcilerRole, Timetable
+from connector.commands.settings import Settings
+from connector.commands.wiring.base import Base
+from connector.runtime.errors import Busy, OperationalError, Unavailable
+from connector.runtime.health import Health
+from connector.runtime.kafka.connection import Connection
+from connector.runtime.messages import ReconcilerMessage, message
+from connector.runtime.telemetry import Count, Gauge, MemoryMetrics, start_telemetry
+from consumers.cohorts.adoption import Standing
+from consumers.reconciler.drift import Comparison, Difference, Drift
+from consumers.reconciler.report import Report
+from consumers.reconciler.settings import ReconcileSettings
+from consumers.reconciler.sides import Scope
+from schemas.codec import SingleObjectCodec
+
+START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("settings", "last", "now", "due"),
+    [
+        ({"at": ["04:30"]}, "2026-11-22T04:31", "2026-11-23T04:29", False),
+        ({"at": ["04:30"]}, "2026-11-22T04:31", "2026-11-23T04:30", True),
+        ({"at": ["04:30"]}, "2026-11-23T04:45", "2026-11-23T23:00", False),
+        # passed while nothing was running
+        ({"at": ["04:30"]}, "2026-11-20T04:31", "2026-11-23T12:00", True),
+        ({"at": ["04:30"], "timezone": "Europe/Paris"}, "2026-11-22T12:00", "2026-11-23T03:29", False),
+        ({"at": ["04:30"], "timezone": "Europe/Paris"}, "2026-11-22T12:00", "2026-11-23T03:30", True),
+        ({"every": "6h"}, "2026-11-23T04:30", "2026-11-23T10:29", False),
+        ({"every": "6h"}, "2026-11-23T04:30", "2026-11-23T10:30", True),
+        ({"every": "6h", "at": ["09:00"]}, "2026-11-23T04:30", "2026-11-23T09:00", True),
+        ({}, "2020-01-01T00:00", "2026-11-23T09:00", False),
+    ],
+)
+def test_it_is_due_at_its_times_and_after_its_interval(
+    settings: dict[str, Any], last: str, now: str, *, due: bool
+) -> None:
+    """A time that passed while nothing was running is made up for."""
+    table = Timetable(ReconcileSettings.model_validate(settings))
+    moments = [datetime.fromisoformat(f"{text}+00:00") for text in (last, now)]
+
+    assert (table.is_due(moments[0], moments[1]), table.empty) == (due, not settings)
+
+
+class Clock:
+    """Stops the process when its time has come."""
+
+    def __init__(self, stopping: threading.Event, ends: timedelta) -> None:
+        self._stopping, self._ends, self.seconds = stopping, ends.total_seconds(), 0.0
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        if self.seconds >= self._ends:
+            self._stopping.set()
+
+
+class Stage:
+    """A role whose reconciliations end as the test says."""
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, hours: float, last: datetime | None, *, mode: str = "apply"
+    ) -> None:
+        settings = Settings.model_validate(
+            {
+                "kafka": {"bootstrap_servers": "nowhere:1"},
+                "sinks": {
+                    "moodle": {
+                        "moodle": {"url": "https://moodle.example.test", "token": "t"},
+                        "students": {"by": "idnumber"},
+                        "mode": mode,
+                    }
+                },
+                "reconcile": {"at": ["04:30"]},
+            }
+        )
+        stopping = threading.Event()
+        self.clock, self.metrics = Clock(stopping, timedelta(hours=hours)), MemoryMetrics()
+        telemetry = start_telemetry(settings.telemetry, "command")
+        object.__setattr__(telemetry, "metrics", self.metrics)
+        self.health = Health(self.clock, self.metrics, settings.telemetry.stall_after)
+        base = Base(
+            settings, self.clock, telemetry, self.health, stopping, Connection(settings.kafka), SingleObjectCodec()
+        )
+        self.errors: list[OperationalError] = []
+        self.began: list[datetime] = []
+        self.shadow: list[bool] = []
+        self.left: list[Difference] = []
+        monkeypatch.setattr(scheduling, "last_finished", lambda *_: last)
+        monkeypatch.setattr(scheduling, "standing_of", lambda *_: Standing())
+        monkeypatch.setattr(scheduling, "open_reconciliation", self.open)
+        self.role = ReconcilerRole(base, "moodle")
+
+    @contextmanager
+    def open(self, _base: Base, _sink: str, _progress: object, *, shadow: bool) -> Iterator[Stage]:
+        self.shadow.append(shadow)
+        yield self
+
+    def run(self, _scope: Scope) -> Report:
+        self.began.append(self.clock.now())
+        if self.errors:
+            raise self.errors.pop(0)
+        self.clock.seconds += 60
+        found = Comparison(differences=self.left)
+        return Report(START, self.clock.now(), {}, found, None)
+
+
+def test_it_reconciles_once_a_day_at_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And tells what is left in the metrics."""
+    stage = Stage(monkeypatch, 49, START - timedelta(hours=2))
+    stage.left = [Difference(Drift.FOREIGN, "C", None, 9)]
+    stage.role.run()
+
+    assert [(moment - START) // timedelta(minutes=30) for moment in stage.began] == [1, 49, 97]
+    assert stage.metrics.total(Count.RECONCILED, sink="moodle", outcome="complete") == 3
+    assert stage.metrics.value(Gauge.DISCREPANCIES, sink="moodle", kind="foreign") == 1
+
+
+def test_one_that_was_missed_is_made_up_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was running at the time."""
+    stage = Stage(monkeypatch, 0.2, START - timedelta(days=2))
+    stage.role.run()
+
+    assert stage.began == [START]
+
+
+def test_the_very_first_one_waits_for_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources and sink are about to be loaded when everything is new."""
+    stage = Stage(monkeypatch, 1, None)
+    stage.role.run()
+
+    assert stage.began == [START + timedelta(minutes=30)]
+
+
+def test_one_that_failed_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at once: each attempt has the sources read whole."""
+    stage = Stage(monkeypatch, 2, START - timedelta(hours=2))
+    stage.errors = [Unavailable(message(ReconcilerMessage.ROLE_SILENT, role="consumer"))]
+    stage.role.run()
+    first = START + timedelta(minutes=30)
+
+    assert stage.began == [first, first + AGAIN_AFTER]
+    assert stage.metrics.total(Count.RECONCILED, sink="moodle", outcome="failed") == 1
+
+
+def test_one_that_finds_another_at_work_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one does what this one would have done."""
+    stage = Stage(monkeypatch, 23, START - timedelta(hours=2))
+    stage.errors = [Busy(message(ReconcilerMessage.AT_WORK, sink="moodle", process="there.1", since="now"))]
+    stage.role.run()
+
+    assert len(stage.began) == 1
+    assert stage.metrics.total(Count.RECONCILED, sink="moodle", outcome="failed") == 0
+
+
+def test_a_sink_in_shadow_is_only_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by the command."""
+    stage = Stage(monkeypatch, 1, START - timedelta(hours=2), mode="shadow")
+    stage.role.run()
+
+    assert stage.shadow == [True]
