@@ -33,3 +33,8 @@ class ReconcilerMessage(Entry):
         "This reconciliation of {sink} was given up by the broker, and another one may have begun.",
         "Nothing is lost; reconcile again. If it comes back, look at the network between here and the brokers.",
     )
+    DIFFERENCES_LEFT = (
+        "CS7010",
+        "The reconciliation of {sink} left {count} differences that need attention: {kinds}.",
+        '"cohortstream reconcile --dry-run" names their cohorts; docs/how-to/reconcile.md says what to do about each kind.',
+    )
