@@ -278,7 +278,9 @@ class Judge:
             out = Hazard.LEFT_VIEW in reasons and not self.shape.base
             # A row that is another student's now may support nobody by the end of the pass that missed it.
             gone = not reasons.isdisjoint({Hazard.DELETE, Hazard.KEY_CHANGE})
-            right = gone or out or not (self.shape.row_key and by_snapshot)
+            # A row that moved while another one could not be mapped supports two cohorts by then, and tells nothing more.
+            both = Hazard.UNMAPPABLE in self.hazards
+            right = gone or out or both or not (self.shape.row_key and by_snapshot)
         if not right:
             raise Wrong(f"{what} under a wrong cause: {_named(reasons)}")
 
@@ -311,9 +313,9 @@ class Judge:
 
     def checkpoint(self, checkpoint: Checkpoint, most_ranges: int, most_gaps: int) -> None:
         """A checkpoint is about to be committed."""
-        if self._loading:
-            self._seen_open.clear()  # a load that begins anew has forgotten them
         self._loading = not checkpoint.loaded
+        if self._loading:
+            self._seen_open.clear()  # a load that begins anew, since the last one failed, has forgotten them
         ranges = [found for cursor in checkpoint.hints for found in cursor.open_ranges]
         self._seen_open.update(found.id for found in ranges if found.id is not None)
         for cursor in checkpoint.hints:
