@@ -21,7 +21,7 @@ from consumers.cohorts.desk import Desk, Prepared
 from consumers.cohorts.foreign import look_for_strangers
 from consumers.cohorts.kept import kept_for_a_moved_key
 from consumers.cohorts.positions import Hold, Reading
-from schemas.records import LedgerEntry
+from schemas.records import EntryStatus, LedgerEntry
 
 _NAMED = 50
 """Students of a cohort that are remembered one by one; from there on all of it is compared, which costs the same read."""
@@ -136,6 +136,9 @@ class Rechecks:
                 agreed += not changed
             if asked[cohort].whole and not look_for_strangers(self._desk, cohort, members):
                 unsure[cohort] = asked[cohort]
+        for cohort in shown.gone:  # no call can put anybody into it any more; what is settled waits for the cohort
+            for entry in self._entries(cohort, asked[cohort].students):
+                repaired += entry.status is EntryStatus.QUARANTINED and self._compare(entry, frozenset())
         for cohort, request in asked.items():
             if cohort not in unsure:
                 request.release()

@@ -46,3 +46,29 @@ def test_a_cohort_made_anew_gets_all_of_its_members_whenever_the_process_ends(st
     turn_for(day, 120)
 
     assert day.moodle.of(COHORT) == {100, 101, 102, 103}
+
+
+@pytest.mark.parametrize("wanted", [True, False], ids=["an addition", "a removal"])
+def test_a_call_in_doubt_is_over_when_its_cohort_was_deleted(wanted: bool) -> None:  # noqa: FBT001
+    """Else the cohort would be read again and again, and a run until all is done would never end."""
+    day = Day(1, Chances(), crashes=0.0)
+    day._announce(COHORT)
+    for student in STUDENTS[:3]:
+        day._say(COHORT, student, Presence.PRESENT)
+    turn_until(day, lambda: len(day.moodle.of(COHORT)) == 3)
+    turn_for(day, 5)
+    student = STUDENTS[3 if wanted else 1]
+    day.moodle.chances = Chances(unknown=1.0, latest=1.0)
+    day._say(COHORT, student, Presence.PRESENT if wanted else Presence.ABSENT)
+    turn_until(day, lambda: _status(day, student) is EntryStatus.QUARANTINED)
+    day.moodle.chances = Chances()
+    turn_for(day, 2)
+    day.moodle.delete(COHORT)
+    turn_until(day, lambda: _last(day).reason == "cohort_gone" and day.running[0].parts.consumer.idle)
+
+    assert _status(day, student) is (EntryStatus.PARKED if wanted else EntryStatus.SETTLED)
+
+
+def _status(day: Day, student: str) -> EntryStatus | None:
+    entry = day.ledger().get((COHORT, student))
+    return None if entry is None else entry.status
