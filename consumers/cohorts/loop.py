@@ -271,9 +271,9 @@ class Consumer:
         self._site.offer()
         if self._working:
             self._students.offer(now)
-        for cohort in desk.gone:
-            self._close_cohort(cohort, now)
-        desk.gone.clear()
+        if desk.gone and self._site.vouches_for(desk.gone):
+            while desk.gone:
+                self._close_cohort(desk.gone.pop(), now)
         for cohort in self._creations.returned:
             self._rechecks.ask(cohort, None, now)
         self._creations.returned.clear()

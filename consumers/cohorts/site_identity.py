@@ -2,7 +2,7 @@
 
 The ledger names accounts by number. Moodle never gives a number twice and answers for deleted accounts too, so a site
 in which the newest of them were never made, or are somebody else, is an older copy of itself: restored, or cloned. A
-person who renames or deletes an account changes neither its number nor, mostly, what else it is known by. Decision 19
+person who renames or deletes an account changes neither its number nor, mostly, what else it is known by. Decision 22
 tells how many witnesses say what.
 """
 

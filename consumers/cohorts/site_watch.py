@@ -47,7 +47,9 @@ class SiteWatch:
         self._named: dict[int, frozenset[int]] = {}
         """By partition: accounts to know the site by."""
         self._looking = False
-        self._looked_at = self._next_look = float("-inf")
+        self._looked_at = self._next_look = self._asked_at = float("-inf")
+        self._questioned: frozenset[str] = frozenset()
+        """Cohorts of which Moodle said that they do not exist, and for whose sake it is looked at again."""
         self._written_down: set[int] = set()
         self.judgements: dict[int, Judgement] = {}
         """By partition: what the last look said."""
@@ -65,6 +67,7 @@ class SiteWatch:
             self._named.pop(partition, None)
             self._written_down.discard(partition)
             self.judgements.pop(partition, None)
+        self._desk.gone -= {one for one in self._desk.gone if self._desk.ledger.partition_of(one) in partitions}
 
     def note(self, entry: LedgerEntry) -> None:
         """An entry was written; its account may be newer than those that are known."""
@@ -76,9 +79,22 @@ class SiteWatch:
             self._named[partition] = chosen(named | {entry.user_id})
 
     def look_again(self) -> None:
-        """Send nothing before the next look."""
+        """Send nothing before a look that has not begun yet."""
         self._desk.closed.add(GATE)
         self._looked_at = self._next_look = float("-inf")
+        self._asked_at = self._desk.clock.monotonic()
+
+    def vouches_for(self, gone: Collection[str]) -> bool:
+        """Whether it is the ledger's own Moodle that does not have these cohorts any more. That is not known before a look
+        which began after it said so: a restored one lacks what was made since, and no person has deleted that.
+        """
+        if not self._questioned.issuperset(gone):
+            self._questioned = frozenset(gone)
+            self.look_again()
+        if GATE in self._desk.closed:
+            return False
+        self._questioned = frozenset()
+        return True
 
     def offer(self) -> None:
         """Look, if it is time."""
@@ -144,7 +160,8 @@ class SiteWatch:
             desk.ledger.know_site(partition, renew(before, named, seen, self._names))
         self._next_look = began + desk.settings.site_check.total_seconds()
         desk.site_doubt = None
-        if desk.ledger.owned <= self.judgements.keys() and began > desk.pause.failed_at:
+        late = began > desk.pause.failed_at and began >= self._asked_at
+        if desk.ledger.owned <= self.judgements.keys() and late:
             desk.closed.discard(GATE)
             self._end_pause()
 

@@ -76,6 +76,34 @@ def test_a_restored_moodle_gets_no_call_until_a_person_accepts_it() -> None:
     assert day.moodle.of("NEW") == {212, 213, 214}
 
 
+def test_a_cohort_that_a_restore_has_lost_is_made_again() -> None:
+    """Moodle says of it what it says of one that a person deleted; which it is shows when the site is looked at first."""
+    day = settled_day()
+    old = back_up(day)
+    day._announce("NEW")
+    for student in STUDENTS[12:15]:
+        day._say("NEW", student, PRESENT)
+        day._say(COHORTS[0], student, PRESENT)
+    turn_until(day, lambda: len(day.moodle.of("NEW")) == 3)
+    turn_for(day, 150)
+    day.moodle.cohorts, day.moodle.members = old
+    day.moodle.never_there = {112, 113, 114}
+    accounts = {student: day.moodle.accounts.pop(student) for student in STUDENTS[12:15]}
+    day._say("NEW", STUDENTS[2], PRESENT)  # long before the next look is due
+    turn_until(day, lambda: "CS5021" in standing(day))
+
+    assert "CS5008" not in standing(day)
+
+    say(day, "accept_site", site_marks(day))
+    turn_for(day, 60)
+    day.moodle.accounts |= {student: number + 100 for student, number in accounts.items()}
+    day._settle()
+
+    day._check_end()
+    assert day.moodle.of("NEW") == {102, 212, 213, 214}
+    assert "CS5008" not in standing(day)
+
+
 def test_what_moodle_has_already_is_not_sent_again_after_it_was_accepted() -> None:
     """Members are found by reading; only what is missing is added."""
     day = settled_day()
