@@ -6,7 +6,7 @@ Nothing is lost meanwhile and nothing is dead-lettered: the ledger is the queue,
 from __future__ import annotations
 
 from connector.runtime.clock import Clock
-from connector.runtime.messages import Message
+from connector.runtime.messages import Message, MoodleMessage
 from consumers.moodle.errors import Halted, MoodleError, OutcomeUnknown, Unavailable
 
 _FIRST = 1.0
@@ -50,7 +50,9 @@ class Pause:
         self._failures += 1
         self.failed_at = self._clock.monotonic()
         backoff = self._halted_wait if isinstance(error, Halted) else min(_FIRST * 2 ** (self._failures - 1), _LONGEST)
-        self._until = self._clock.monotonic() + min(max(error.fault.retry_after or 0.0, backoff), _AT_MOST)
+        # Moodle's maintenance page asks for 300 s whatever is the case, and costs nothing to ask for (measured on 4.5).
+        asked = 0.0 if error.fault.kind is MoodleMessage.MAINTENANCE else error.fault.retry_after or 0.0
+        self._until = self._clock.monotonic() + min(max(asked, backoff), _AT_MOST)
         self.cause = error.message
         self.refused = isinstance(error, Halted)
 

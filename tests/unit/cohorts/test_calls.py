@@ -172,6 +172,22 @@ def test_a_pause_tries_again_by_itself() -> None:
     assert pause.open
 
 
+def test_the_maintenance_page_is_asked_for_soon_again() -> None:
+    """It wants five minutes whatever is the case; students would wait so long after a maintenance of seconds."""
+    clock = HandClock()
+    pause = Pause(clock, 30.0)
+    pause.failed(Unavailable(Fault("f", "http-503", MoodleMessage.MAINTENANCE, retry_after=300.0)))
+    clock.seconds += 1
+    soon = pause.trial
+    for _ in range(9):
+        pause.failed(Unavailable(Fault("f", "http-503", MoodleMessage.MAINTENANCE, retry_after=300.0)))
+    clock.seconds += 59
+    early = pause.trial
+    clock.seconds += 1
+
+    assert (True, False, True) == (soon, early, pause.trial)
+
+
 def test_which_faults_are_the_sites() -> None:
     """A right missing for one cohort pauses nothing else."""
     kinds = [Unavailable, OutcomeUnknown, Halted, Refused, Forbidden]
