@@ -180,9 +180,9 @@ def _turns(chance: Random, shape: Shape, place: Place) -> list[Turn]:
         elif struck < 0.07:
             event = "restart"
         elif struck < 0.13:
-            event, call = "crash", int(random() * 6)
+            event, call = "crash", int(random() * 9)
         elif struck < 0.19:
-            event, call = "failure", int(random() * 6)
+            event, call = "failure", int(random() * 9)
         turns.append(Turn(at, event, call))
     return turns
 
