@@ -46,8 +46,10 @@ class MoodleMessage(Entry):
     MAINTENANCE = (
         "CS4012",
         "Moodle is in maintenance mode or being upgraded.",
-        "Work resumes by itself. In the site's own maintenance mode, not in that of the command line, the capability "
-        "moodle/site:maintenanceaccess lets the service user work on.",
+        (
+            "Work resumes by itself. In the site's own maintenance mode, not in that of the command line, the capability "
+            "moodle/site:maintenanceaccess lets the service user work on."
+        ),
     )
     THROTTLED = (
         "CS4013",
