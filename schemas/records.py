@@ -256,6 +256,7 @@ class CohortEntry:
     colliding_with: str | None = None
     moodle_id: int | None = None
     reason: str = ""
+    forgotten: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ def register(subparsers: Subparsers) -> None:
         "the cohorts that the sources have no longer; Moodle keeps them",
         description="""
             Lists the cohorts of which no source has a row any more: when they were first and last seen, and how many
-            members Moodle keeps. Nothing is ever removed from Moodle for this. Nobody is named.
+            members Moodle keeps. With the setting vanished_after of a source they are released in the end. Nothing is
+            ever removed from Moodle for this. Nobody is named.
         """,
         examples=[
             ("what has vanished?", "cohortstream vanished"),
@@ -62,7 +63,8 @@ def _register(base: Base, sink: str) -> list[Vanished]:
     known = [record for record in _cohorts(base, names.ledger) if isinstance(record, CohortEntry)]
     gone = {r.cohort for r in told if is_vanished(r)} | {r.cohort for r in known if is_vanished(r)}
     members = _members(base, names.ledger, gone) if gone else []
-    return register_of(told, known, members, {})
+    ages = {name: source.vanished_after for name, source in base.settings.sources.items()}
+    return register_of(told, known, members, ages)
 
 
 def _cohorts(base: Base, topic: str) -> Collection[object]:

@@ -44,7 +44,9 @@ class Vanished:
 
 
 def is_vanished(record: object) -> bool:
-    """Whether a record says that a cohort has vanished."""
+    """Whether a record says that a cohort has vanished; one that was released is none of ours any more."""
+    if isinstance(record, CohortEntry) and record.forgotten == record.revision > 0:
+        return False
     return isinstance(record, CohortChanged | CohortEntry) and record.state is CohortState.VANISHED
 
 

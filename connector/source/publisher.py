@@ -142,6 +142,21 @@ class Publisher:
         for (source, said, cause), count in told.items():
             self._metrics.count(Count.PUBLISHED, count, source=source, op=said.value, cause=cause)
 
+    def release(self, cohort: str, students: Sequence[str]) -> None:
+        """Forget a cohort that vanished, and these, who are all its members: a tombstone each. In one transaction however
+        many they are, so that there is no cohort of which a part is forgotten; the cohort comes first.
+        """
+        partition = self._partition_of(cohort, self._partitions)
+        with self._state.writing(), self._log.transaction() as transaction:
+            for student in (None, *students):
+                transaction.put(self._topics.memberships, encode_key(cohort, student), None, partition)
+            self._state.forget(cohort, None)
+            mine = self._publisher_state(self._state.highest_revision, None)
+            self._state.apply(("publisher",), mine)
+            self._put(transaction, mine, None, None)
+        self.commits += 1
+        self._metrics.count(Count.TRANSACTIONS, role="connector", outcome="committed")
+
     def _publisher_state(self, revision: int, answered: tuple[int, str] | None) -> PublisherState:
         counts, recorded = self._state.counts(), self._state.publisher
         offset, topic = (recorded.signals_offset, recorded.signals_topic) if recorded is not None else (None, None)

@@ -30,7 +30,7 @@ class Restorer:
         self, connection: Connection, topics: Topics, partitions: int, codec: Codec, state: State, clock: Clock
     ) -> None:
         self._codec, self._state, self._clock = codec, state, clock
-        self._alerts = topics.alerts
+        self._alerts, self._memberships = topics.alerts, topics.memberships
         shapes = {topics.memberships: partitions, topics.checkpoints: 1, topics.alerts: 1}
         self._tails = {}
         for topic, count in shapes.items():
@@ -102,8 +102,12 @@ class Restorer:
         try:
             key = decode_key(found.key)
             ours = topic != self._alerts and _names_something(key)
-            record = None if found.value is None else self._codec.decode(found.value)
-            self._state.apply(key, record)
+            if found.value is not None:
+                self._state.apply(key, self._codec.decode(found.value))
+            elif topic == self._memberships:
+                self._forget(key)
+            else:
+                self._state.apply(key, None)
         except Undecodable as error:
             if ours:
                 place = {"topic": topic, "partition": found.partition, "offset": found.offset}
@@ -111,6 +115,11 @@ class Restorer:
             self._skip(found, error)  # nobody's; or another role's alert, which at worst is raised once more
         except (KeyFault, TypeError) as error:
             self._skip(found, error)  # nothing that any release of the connector wrote
+
+    def _forget(self, key: Key) -> None:
+        match key:
+            case (str(cohort), str() | None as student):
+                self._state.forget(cohort, student)
 
     def _skip(self, found: Message, error: Exception) -> None:
         _log.error(

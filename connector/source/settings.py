@@ -122,6 +122,11 @@ class SourceSettings(Section):
     """How long a membership whose row is missing waits for the second look. Longer than the longest reload (delete,
     commit, insert) of the student system."""
 
+    vanished_after: Annotated[Duration, Field(ge=timedelta(days=1))] | None = None
+    """How long a cohort must have been without rows before a snapshot *releases* it: its records are forgotten, here and by
+    the consumers, and Moodle keeps cohort and members as they are. Should it come back, it comes as a new one, and whoever
+    left meanwhile stays in Moodle. Absent: never. Give it more than a year, say `"400d"`, so that yearly groups come back."""
+
     clock_tolerance: Duration = timedelta(minutes=5)
     """How far the database's clock may be behind the last poll before the source is taken for another copy."""
 

@@ -29,6 +29,7 @@ from connector.source.mapping import Row
 from connector.source.marks import SnapshotMarks
 from connector.source.missed import Polled, polled, settled_since
 from connector.source.publisher import Batch
+from connector.source.releasing import release_vanished
 from connector.source.schedule import is_due
 from connector.source.snapshot_alerts import missing_alert, proof_alert
 from connector.source.snapshot_pass import Pass
@@ -225,6 +226,10 @@ class Snapshots:
         yield from self._unseen()
         yield from self._look_up()
         yield from self._moved()
+        current = self._pass
+        assert current is not None
+        if current.progress.kind == SNAPSHOT:
+            yield from release_vanished(feed, current)
 
     def _unseen(self) -> Generator[None, None, None]:
         """Students of the state of whom no row came."""

@@ -15,8 +15,10 @@ from typing import TypeVar
 
 from connector.runtime.collation import loose_key
 from connector.source.causes import ABSENCES
+from connector.source.forgetting import forget
 from connector.source.known import Known, Membership
 from connector.source.numbers import Numbers
+from connector.source.raised import note_alert, raised_alerts
 from connector.source.rowkeys import packed, unpacked
 from connector.source.store import chunks, marks
 from connector.source.suspicions import Suspicions
@@ -24,7 +26,6 @@ from schemas.codec import SingleObjectCodec
 from schemas.keys import Key
 from schemas.records import (
     Alert,
-    AlertState,
     Checkpoint,
     CohortChanged,
     CohortState,
@@ -97,11 +98,24 @@ class State:
                 self.highest_revision = max(self.highest_revision, record.next_revision - 1)
                 self._keep("publisher", self._codec.encode("", record).hex())
             case Alert():
-                self._alert(record)
+                note_alert(self._store, record)
             case None:
                 self._tombstone(key)
             case _:
                 raise TypeError(f"no topic of the connector holds a {type(record).__name__}")
+
+    def forget(self, cohort: str, student: str | None) -> None:
+        """Take over a tombstone of the memberships topic; only within ``writing``. It counts for a cohort that has
+        vanished, and with the cohort's own goes everything that is known of it.
+        """
+        record = self.cohort_records([cohort]).get(cohort)
+        if record is None or record.state is not CohortState.VANISHED:
+            return
+        for sources in forget(self._store, cohort, student):
+            self._supported.subtract(sources)
+            self.memberships -= 1
+        self._cohorts.pop(cohort, None)
+        self.cohorts = object()
 
     def _membership(self, record: MembershipChanged) -> None:
         self.highest_revision = max(self.highest_revision, record.revision)
@@ -155,13 +169,6 @@ class State:
         )
         self._cohorts[record.cohort] = record
         self.cohorts = object()
-
-    def _alert(self, record: Alert) -> None:
-        if record.state is AlertState.RAISED:
-            row = (record.key, record.code, json.dumps(dict(record.parameters), sort_keys=True))
-            self._store.execute("INSERT OR REPLACE INTO alerts VALUES (?, ?, ?)", row)
-        else:
-            self._store.execute("DELETE FROM alerts WHERE key = ?", (record.key,))
 
     def _tombstone(self, key: Key) -> None:
         match key:
@@ -300,8 +307,7 @@ class State:
 
     def alerts(self) -> Mapping[str, tuple[str, Mapping[str, str]]]:
         """Raised alerts: code and parameters, by key."""
-        rows = self._store.execute("SELECT key, code, parameters FROM alerts")
-        return {key: (code, json.loads(parameters)) for key, code, parameters in rows}
+        return raised_alerts(self._store)
 
     def counts(self) -> dict[str, int]:
         """``memberships``, ``cohorts``, ``vanished``, ``colliding``."""

@@ -10,12 +10,15 @@ from connector.runtime.kafka.reading import Message
 from consumers.cohorts import transitions
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.fold import Folded, Received, fold
+from consumers.cohorts.forgetting import Forgetting
 from consumers.cohorts.letters import Letters
 from consumers.cohorts.rechecks import Rechecks
 from consumers.cohorts.resets import unread
 from schemas.codec import Codec, Undecodable
 from schemas.keys import KeyFault, decode_key
 from schemas.records import CohortChanged, EntryStatus, MembershipChanged, Presence
+
+_TOMBSTONE = "a tombstone of what has not vanished; memberships are never forgotten, they become absent"
 
 
 class _Unusable(Exception):
@@ -29,6 +32,7 @@ class Intake:
 
     def __init__(self, desk: Desk, rechecks: Rechecks, letters: Letters, codec: Codec) -> None:
         self._desk, self._rechecks, self._letters, self._codec = desk, rechecks, letters, codec
+        self._forgetting = Forgetting(desk)
 
     def take(self, messages: Sequence[Message], now: datetime) -> dict[int, int]:
         """Take records of the memberships topic in; the markers move past those that were taken in.
@@ -38,6 +42,8 @@ class Intake:
         ledger = self._desk.ledger
         mine: list[Message] = []
         received: list[Received] = []
+        fresh: list[Received] = []
+        """Of these, what is not folded yet."""
         left: dict[int, int] = {}
         for message in messages:
             if message.partition not in ledger.owned or ledger.marker(message.partition).rewriting is not None:
@@ -46,13 +52,14 @@ class Intake:
                 left.setdefault(message.partition, message.offset)
                 continue
             mine.append(message)
-            if (record := self._read(message, now)) is not None:
+            if message.value is None:
+                self._fold_in(fresh, now)  # it is about what was said before
+                fresh = []
+                self._forget(message, now)
+            elif (record := self._read(message, now)) is not None:
                 received.append(record)
-        folded = fold(received, ledger)
-        self._take_folded(folded, now)
-        for (cohort, student), offset in folded.rechecks.items():
-            hold = ledger.records(ledger.partition_of(cohort)).hold(offset)
-            self._rechecks.ask(cohort, student, now, hold)
+                fresh.append(record)
+        self._fold_in(fresh, now)
         ends: dict[int, int] = {}
         for message in mine:
             ends[message.partition] = message.next_offset
@@ -63,6 +70,38 @@ class Intake:
                 fingerprint = self._fingerprint(received, partition, marker.fingerprint)
                 ledger.advance(partition, next_offset=end, fingerprint=fingerprint)
         return left
+
+    def _fold_in(self, received: Sequence[Received], now: datetime) -> None:
+        ledger = self._desk.ledger
+        folded = fold(received, ledger)
+        self._take_folded(folded, now)
+        for (cohort, student), offset in folded.rechecks.items():
+            hold = ledger.records(ledger.partition_of(cohort)).hold(offset)
+            self._rechecks.ask(cohort, student, now, hold)
+
+    def _forget(self, message: Message, now: datetime) -> None:
+        """Follow a tombstone. One below the marker was followed before, or set aside."""
+        if message.offset < self._desk.ledger.next_offset(message.partition):
+            return
+        try:
+            cohort, student = self._key(message)
+        except _Unusable as error:
+            self._letters.set_aside(message, error.stage, str(error), now)
+            return
+        if not self._forgetting.take(cohort, student, now):
+            self._letters.set_aside(message, Stage.DECODE, _TOMBSTONE, now)
+
+    def _key(self, message: Message) -> tuple[str, str | None]:
+        """Whom a tombstone is about."""
+        try:
+            key = decode_key(message.key)
+        except KeyFault as error:
+            raise _Unusable(Stage.KEY, str(error)) from error
+        match key:
+            case (str(cohort), str() | None as student) if self._desk.ledger.partition_of(cohort) == message.partition:
+                return cohort, student
+            case _:
+                raise _Unusable(Stage.KEY, "the key is not one of this partition")
 
     def take_again(self, message: Message, now: datetime) -> tuple[str, str | None]:
         """Take in a record below the marker that was read by itself. What became of it, and why it is of no use if it
@@ -86,7 +125,7 @@ class Intake:
 
     def _record(self, message: Message) -> MembershipChanged | CohortChanged:
         if message.value is None:
-            raise _Unusable(Stage.DECODE, "a tombstone; memberships are never forgotten, they become absent")
+            raise _Unusable(Stage.DECODE, _TOMBSTONE)
         try:
             key = decode_key(message.key)
             record = self._codec.decode(message.value)

@@ -25,9 +25,11 @@ from schemas.records import (
     Alert,
     CohortEntry,
     DeadLetter,
+    EntryStatus,
     JournalEntry,
     LedgerEntry,
     PartitionMarker,
+    Presence,
     Record,
     SiteIdentity,
 )
@@ -120,8 +122,10 @@ class Ledger:
         if student is None:
             known = self.cohort(cohort)
             return known.revision if known else 0
-        entry = self.entry(cohort, student)
-        return entry.desired_revision if entry else 0
+        if entry := self.entry(cohort, student):
+            return entry.desired_revision
+        place = self.cohort(cohort)
+        return place.forgotten if place else 0  # what was released is no news when it is read once more
 
     def entry(self, cohort: str, student: str) -> LedgerEntry | None:
         held = self._owned.get(self.partition_of(cohort))
@@ -176,6 +180,14 @@ class Ledger:
         held.cohorts[entry.cohort] = entry
         held.changed[encode_key(entry.cohort, None)] = entry
         self._watch(entry)
+
+    def remove(self, entry: LedgerEntry) -> None:
+        """Forget an entry; its key gets a tombstone."""
+        held = self._owned[self.partition_of(entry.cohort)]
+        held.store.remove(entry.cohort, entry.student)
+        held.changed[encode_key(entry.cohort, entry.student)] = None
+        # Whoever waits for it shall wait no longer.
+        self._watch(replace(entry, desired=Presence.UNKNOWN, status=EntryStatus.SETTLED))
 
     def note(self, entry: JournalEntry) -> None:
         """Append to the journal, and to what the store remembers of it."""
@@ -266,7 +278,7 @@ class _Partition:
     marker: PartitionMarker
     records: Reading
     commands: Reading
-    changed: dict[bytes, LedgerEntry | CohortEntry] = field(default_factory=dict)
+    changed: dict[bytes, LedgerEntry | CohortEntry | None] = field(default_factory=dict)
     aside: list[Outgoing] = field(default_factory=list)
     cohorts: dict[str, CohortEntry] = field(default_factory=dict)
     """A cache: every row asks for its cohort."""

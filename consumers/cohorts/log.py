@@ -20,6 +20,7 @@ from consumers.cohorts.ledger import Outgoing, remember_marker
 from consumers.cohorts.recent import KEPT
 from consumers.cohorts.store import Store
 from schemas.codec import Codec, Undecodable
+from schemas.keys import decode_key
 from schemas.records import CohortEntry, Command, JournalEntry, LedgerEntry, PartitionMarker
 
 _JOURNAL_READ = timedelta(hours=26)
@@ -144,6 +145,9 @@ class KafkaRestorer:
             store.note(entry)
 
     def _apply(self, record: Message, store: Store) -> None:
+        if record.value is None:
+            take_back(record.key, store)
+            return
         match self._decode(record, self._topics.ledger):
             case LedgerEntry() as entry:
                 store.put(entry)
@@ -153,6 +157,15 @@ class KafkaRestorer:
                 remember_marker(store, marker)
             case _:
                 pass  # of a later release, and none of our business
+
+
+def take_back(key: bytes | None, store: Store) -> None:
+    """A tombstone of the ledger: of a membership that was forgotten, or of something else, which is in no store."""
+    match decode_key(key):
+        case (str(cohort), str(student)):
+            store.remove(cohort, student)
+        case _:
+            pass
 
 
 def _starts(stores: Mapping[int, Store], fact: str) -> dict[int, int]:

@@ -45,7 +45,7 @@ def reset_entry(entry: LedgerEntry, now: datetime, *, other_site: bool) -> Ledge
 
 def reset_cohort(entry: CohortEntry, now: datetime, *, other_site: bool) -> CohortEntry:
     """It is looked for again by its idnumber. One that a person deleted stays deleted until a person says otherwise."""
-    told = replace(entry, revision=0, moodle_id=None)
+    told = replace(entry, revision=0, moodle_id=None, forgotten=0)
     if entry.reason == Reason.COHORT_GONE or (entry.status is EntryStatus.QUARANTINED and not other_site):
         return told
     return replace(

@@ -50,6 +50,7 @@ def row_of_cohort(entry: CohortEntry) -> Row:
         entry.colliding_with,
         entry.moodle_id,
         entry.reason,
+        entry.forgotten,
     )
 
 
@@ -79,7 +80,7 @@ def entry_of(row: Row) -> LedgerEntry:
 
 def cohort_of(row: Row) -> CohortEntry:
     """What ``row_of_cohort`` was given."""
-    cohort, name, state, revision, status, since, category, colliding, moodle_id, reason = row
+    cohort, name, state, revision, status, since, category, colliding, moodle_id, reason, forgotten = row
     return CohortEntry(
         cohort=cohort,
         name=name,
@@ -91,6 +92,7 @@ def cohort_of(row: Row) -> CohortEntry:
         colliding_with=colliding,
         moodle_id=moodle_id,
         reason=reason,
+        forgotten=forgotten,
     )
 
 

@@ -20,7 +20,7 @@ from consumers.cohorts.rows import cohort_of, entry_of, row_of, row_of_cohort, t
 from consumers.cohorts.site_identity import NEWEST
 from schemas.records import CohortEntry, EntryStatus, JournalEntry, LedgerEntry, Presence
 
-LAYOUT = "2"
+LAYOUT = "3"
 """Of the tables below. A file of another layout is thrown away and filled from the topic."""
 
 _TABLES = """
@@ -39,12 +39,13 @@ CREATE INDEX entries_parked ON entries (reason, student) WHERE status = 'parked'
 CREATE INDEX entries_parked_students ON entries (student) WHERE status = 'parked';
 CREATE TABLE cohorts (
     cohort TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, revision INTEGER NOT NULL, status TEXT NOT NULL,
-    since INTEGER NOT NULL, category TEXT, colliding_with TEXT, moodle_id INTEGER, reason TEXT NOT NULL
+    since INTEGER NOT NULL, category TEXT, colliding_with TEXT, moodle_id INTEGER, reason TEXT NOT NULL,
+    forgotten INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _PUT = f"INSERT OR REPLACE INTO entries VALUES ({','.join('?' * 15)})"  # noqa: S608 - only question marks
-_PUT_COHORT = f"INSERT OR REPLACE INTO cohorts VALUES ({','.join('?' * 10)})"  # noqa: S608
+_PUT_COHORT = f"INSERT OR REPLACE INTO cohorts VALUES ({','.join('?' * 11)})"  # noqa: S608
 
 
 class Store:
@@ -107,6 +108,14 @@ class Store:
 
     def put_cohort(self, entry: CohortEntry) -> None:
         self._database.execute(_PUT_COHORT, row_of_cohort(entry))
+
+    def remove(self, cohort: str, student: str) -> None:
+        """There is no such entry any more."""
+        where = "DELETE FROM entries WHERE cohort = ? AND student = ?"
+        if self._present is not None:
+            query = "SELECT 1 FROM entries WHERE cohort = ? AND student = ? AND applied = 'present'"
+            self._present -= self._database.execute(query, (cohort, student)).fetchone() is not None
+        self._database.execute(where, (cohort, student))
 
     def entry(self, cohort: str, student: str) -> LedgerEntry | None:
         rows = self._select("cohort = ? AND student = ?", (cohort, student))

@@ -205,6 +205,14 @@ def reopen_cohort(entry: CohortEntry, now: datetime) -> CohortEntry:
     return _stand_cohort(replace(entry, moodle_id=None), EntryStatus.PENDING, "", now)
 
 
+def release_cohort(entry: CohortEntry, revision: int, now: datetime) -> CohortEntry:
+    """It vanished so long ago that nothing is remembered of it but that records up to this revision are no news. If it
+    comes back it is looked for as a new one.
+    """
+    told = replace(entry, moodle_id=None, colliding_with=None, revision=revision, forgotten=revision)
+    return _stand_cohort(told, EntryStatus.SETTLED, "", now)
+
+
 def follows_cohort(entry: LedgerEntry) -> bool:
     """Whether this membership is parked only because its cohort is."""
     return entry.status is EntryStatus.PARKED and entry.reason in COHORT_REASONS

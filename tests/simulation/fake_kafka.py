@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from connector.runtime.kafka.group import SESSION_TIMEOUT, Share
 from connector.runtime.kafka.reading import BEGINNING, Message
 from consumers.cohorts.ledger import Ledger, Outgoing, remember_marker
+from consumers.cohorts.log import take_back
 from consumers.cohorts.loop import Arrivals
 from consumers.cohorts.putting_back import Again
 from consumers.cohorts.store import Store
@@ -195,7 +196,10 @@ class Restorer:
     def restore(self, stores: Mapping[int, Store]) -> None:
         for partition, store in stores.items():
             for message in self._broker.log("moodle.ledger", partition):
-                match None if message.value is None else CODEC.decode(message.value):
+                if message.value is None:
+                    take_back(message.key, store)
+                    continue
+                match CODEC.decode(message.value):
                     case LedgerEntry() as entry:
                         store.put(entry)
                     case CohortEntry() as cohort:

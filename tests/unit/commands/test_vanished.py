@@ -36,6 +36,14 @@ def test_what_has_vanished_is_listed() -> None:
     ]
 
 
+def test_what_was_released_is_left_out() -> None:
+    """Unless the source has said something of it since."""
+    released = cohort("E", None, state=VANISHED, revision=7, forgotten=7)
+
+    assert register_of([], [released], [], {}) == []
+    assert [one.cohort for one in register_of([], [replace(released, revision=9)], [], {})] == ["E"]
+
+
 def test_the_settings_tell_when_one_is_released() -> None:
     """By the source that had it last."""
     found = register_of([TOLD, EARLIER, HERE], PLACES, ENTRIES, AGES)

@@ -16,7 +16,7 @@ from connector.source.restoring import Restorer
 from connector.source.state import State
 from connector.source.store import open_store
 from schemas.keys import encode_key
-from schemas.records import MembershipChanged, Presence
+from schemas.records import Checkpoint, CohortChanged, CohortState, MembershipChanged, Presence
 from tests.unit.source.world import CODEC, HandClock
 
 TOPICS = Topics()
@@ -98,6 +98,29 @@ def test_what_is_nobodys_record_is_left_out(tails: dict[str, ListTail]) -> None:
     assert 4 == reader.follow()
     assert 1 == state.memberships
     assert {0: 3} == state.positions(TOPICS.memberships)
+
+
+def test_tombstones_of_memberships_are_those_of_released_cohorts(tails: dict[str, ListTail]) -> None:
+    """A cohort may be called as a kind of records is; a key that names nothing is passed over."""
+    state = State(open_store(None, "test"))
+    reader = restorer(state)
+    checkpoint = Checkpoint("one", loaded=True, hints=(), fingerprint="f")
+    gone = CohortChanged("checkpoint", "c", CohortState.VANISHED, NOW, NOW, 2, "vanished", "one", "f")
+    member = MembershipChanged("checkpoint", "one", Presence.PRESENT, ("one",), "enrolled", 3, "one", NOW, "f")
+    tails[TOPICS.checkpoints].bring(encode_key("checkpoint", "one"), CODEC.encode("", checkpoint))
+    tails[TOPICS.memberships].bring(encode_key("A", "s1"), MEMBER)
+    tails[TOPICS.memberships].bring(encode_key("checkpoint", "one"), CODEC.encode("", member))
+    tails[TOPICS.memberships].bring(encode_key("checkpoint", None), CODEC.encode("", gone))
+    reader.follow()
+    assert 2 == state.memberships
+
+    for key in (("checkpoint", "one"), ("checkpoint", None), ("A", "s1"), ("values", "one", "s1"), ("publisher",)):
+        tails[TOPICS.memberships].bring(encode_key(*key), None)
+    reader.follow()
+
+    assert 1 == state.memberships
+    assert {} == state.cohort_records(["checkpoint"])
+    assert checkpoint == state.checkpoint("one")
 
 
 def test_a_complete_state_reads_no_more(tails: dict[str, ListTail]) -> None:

@@ -349,7 +349,11 @@ class Site:
         with self.state.writing():
             for written in self.log.records:
                 if written.topic in (self.topics.memberships, self.topics.checkpoints, self.topics.alerts):
-                    self.state.apply(decode_key(written.key), self._decoded(written))
+                    key = decode_key(written.key)
+                    if written.value is None and written.topic == self.topics.memberships:
+                        self.state.forget(str(key[0]), None if key[1] is None else str(key[1]))
+                    else:
+                        self.state.apply(key, self._decoded(written))
         self.publisher = Publisher(
             self.log, CODEC, self.topics, 4, self.state, self.clock, self.metrics, self.tracer, Pseudonym(b"k" * 32)
         )
