@@ -51,6 +51,8 @@ def compare(cohorts: Iterable[CohortEntry], entries: Iterable[LedgerEntry], mood
         by_cohort[entry.cohort].append(entry)
     found = Comparison()
     for cohort in sorted(cohorts, key=lambda entry: entry.cohort):
+        if cohort.forgotten == cohort.revision > 0:
+            continue  # it was released: what Moodle has of it is nobody's here
         one = Comparison(cohorts=1, vanished=int(cohort.state is CohortState.VANISHED))
         _compare_cohort(cohort, by_cohort.pop(cohort.cohort, []), moodle, one)
         found.add(one)

@@ -34,6 +34,15 @@ def moodle(*members: int, name: str = "Informatics", ids: tuple[int, ...] = (7,)
     return MoodleView({7: name}, {"INFO": ids}, {7: members})
 
 
+def test_a_released_cohort_is_not_compared() -> None:
+    """Whatever Moodle has of it; one that came back since is."""
+    released = replace(COHORT, state=CohortState.VANISHED, moodle_id=None, revision=9, forgotten=9)
+    found = compare([released], [], moodle(11, 99))
+
+    assert (found.cohorts, found.vanished, found.differences) == (0, 0, [])
+    assert compare([replace(COHORT, revision=10, forgotten=9)], [HERE], moodle(11)).cohorts == 1
+
+
 @pytest.mark.parametrize(
     ("entries", "view", "expected"),
     [
