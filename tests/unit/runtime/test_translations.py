@@ -86,13 +86,14 @@ def test_what_is_typed_is_not_translated(language: str) -> None:
     assert wrong == {}
 
 
-def test_french_has_its_spaces() -> None:
-    """A sign of punctuation never begins a line: the blank before it does not break."""
+def test_french_has_its_spaces_and_quotes() -> None:
+    """A sign of punctuation never begins a line: the blank before it does not break. Commands stand in guillemets."""
     loose = [
         e.translated for e in entries_of("fr") if re.search(r" [:;?!»](\s|$)|« |[^\s:/{\[(\"][;?!](\s|$)", e.translated)
     ]
 
     assert loose == []
+    assert [e.translated for e in entries_of("fr") if '"cohortstream' in e.translated] == []
 
 
 # --- which language ---------------------------------------------------------------------------------------------------
