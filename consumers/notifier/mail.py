@@ -34,7 +34,7 @@ class Mail:
         with self._faults(), self._session() as server:
             # With one address, a refusal of it is an exception and not a part of the answer.
             # Not the library's send_message: it would put a ">" before a line that begins with "From ".
-            server.sendmail(self._settings.sender, [self._address], mail.as_bytes())
+            server.sendmail(self._settings.sender, [self._address], wire_form(mail))
 
     def probe(self) -> str:
         with self._faults(), self._session() as server:
@@ -112,3 +112,11 @@ def make_mail(letter: Letter, sender: str, address: str) -> EmailMessage:
     # Not 8bit, which not every server takes.
     mail.set_content(letter.text, cte="quoted-printable")
     return mail
+
+
+def wire_form(mail: EmailMessage) -> bytes:
+    """The bytes to send. Told to keep lines short, the library may break a subject of plain ASCII before its first word,
+    and mail programs then show a blank; other subjects are encoded in short words, with no need to break elsewhere.
+    """
+    longest = 998 if str(mail["Subject"]).isascii() else 78
+    return mail.as_bytes(policy=SMTP.clone(max_line_length=longest))

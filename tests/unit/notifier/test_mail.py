@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,19 @@ def test_a_mail_arrives_as_it_was_written(server: SmtpStandin) -> None:
     assert mailed.mail["Auto-Submitted"] == "auto-generated"
     assert parsedate_to_datetime(mailed.mail["Date"]) == NOW
     assert mailed.raw.isascii()
+    assert max(map(len, mailed.raw.splitlines())) < 998
+
+
+@pytest.mark.parametrize("words", ["plain", "très", "«\u00a0déjà\u00a0»"])
+@pytest.mark.parametrize("count", [1, 8, 10, 12, 14, 20])
+def test_a_subject_begins_with_its_first_word(server: SmtpStandin, words: str, count: int) -> None:
+    """However long it is: some programs show a line break before it as a blank."""
+    subject = "[cohortstream] " + " ".join([words] * count)
+    mail_to(server).carry(replace(LETTER, subject=subject))
+
+    (mailed,) = server.mails
+    assert b"\r\nSubject: [cohortstream] " in mailed.raw
+    assert mailed.mail["Subject"] == subject
     assert max(map(len, mailed.raw.splitlines())) < 998
 
 
