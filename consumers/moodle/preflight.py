@@ -33,6 +33,8 @@ RENAMES = frozenset({writing.UPDATE_COHORTS})
 """What it needs besides if renames are followed."""
 
 SAMPLED_ACCOUNTS = 50
+SAMPLED_ROWS = 5
+"""Of the report; an account may just have been renamed."""
 
 
 @unique
@@ -142,9 +144,15 @@ class _Check:
             if not self._offers(reading.GET_REPORT):
                 return
             report = Report(students.report_id, students.username_header, students.field_header, students.page_rows)
-            columns(self._reader.report_page(report.id, 0, 1).headers, report)
+            page = self._reader.report_page(report.id, 0, SAMPLED_ROWS)
+            at, _ = columns(page.headers, report)
             if not self._offers(reading.RESET_FILTERS):
                 self._add(Severity.WARNING, message(MoodleMessage.NO_FILTER_RESET))
+            # A report needs fewer rights than finding the ids of those in it, without which nobody is added. The service
+            # user always finds itself.
+            names = {row[at] for row in page.rows if row[at]} - {self._site.username if self._site else ""}
+            if names and self._offers(reading.GET_USERS) and not self._reader.users("username", names):
+                self._add(Severity.WARNING, message(MoodleMessage.NO_ACCOUNTS_FOUND, field="username"))
             return
         if not self._offers(reading.GET_USERS):
             return

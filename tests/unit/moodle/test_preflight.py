@@ -33,6 +33,8 @@ class Site:
             "core_user_get_users_by_field": [{"id": 7, "username": "u", "idnumber": "I7"}],
             "core_reportbuilder_retrieve_report": exchanges("report-page-0")[0].raw["response_body"],
         }
+        self.hidden = False
+        """Whether the service user sees nobody but itself."""
         self.called: list[str] = []
         self.largest = 0
 
@@ -50,8 +52,12 @@ class Site:
             return httpx.Response(200, json=refusal("accessexception"))
         answer = self.answers[function]
         if function == "core_user_get_users_by_field":
-            ids = {value for name, value in form.items() if name.startswith("values")}
-            answer = [user for user in json.loads(json.dumps(answer)) if str(user["id"]) in ids]
+            asked = {value for name, value in form.items() if name.startswith("values")}
+            if form["field"] == "username":
+                names = asked & {"svc"} if self.hidden else asked
+                answer = [{"id": number, "username": name} for number, name in enumerate(sorted(names), 1)]
+            else:
+                answer = [user for user in json.loads(json.dumps(answer)) if str(user["id"]) in asked]
         return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
 
     def _site_info(self) -> dict[str, object]:
@@ -159,6 +165,19 @@ def test_a_report_that_may_not_be_seen_or_lacks_a_column_is_a_fault() -> None:
     found = check(Site(ALL), REPORT | {"field_header": "Matricule"})
     assert entries(found) == [(Severity.FAULT, MoodleMessage.REPORT_COLUMNS)]
     assert '"Username", "Student number"' in found.faults[0].text
+
+
+def test_a_report_whose_accounts_cannot_be_looked_up_is_a_warning() -> None:
+    """It is shown without the right to see them, and then every student would seem to have no account."""
+    site = Site(ALL)
+    report = json.loads(json.dumps(site.answers["core_reportbuilder_retrieve_report"]))
+    at = report["data"]["headers"].index("Username")
+    report["data"]["rows"][0]["columns"][at] = "svc"
+    site.answers["core_reportbuilder_retrieve_report"] = report
+    assert check(site).findings == ()
+
+    site.hidden = True
+    assert entries(check(site)) == [(Severity.WARNING, MoodleMessage.NO_ACCOUNTS_FOUND)]
 
 
 def test_filters_that_cannot_be_reset_are_a_warning() -> None:
