@@ -20,6 +20,8 @@ from schemas.records import EntryStatus, LedgerEntry, Presence
 Key = tuple[str, str]
 _PAGE = 1000
 """Entries looked at in one go."""
+_ASKED_AHEAD = 2000
+"""Students to be asked for beyond whom no more are named: what comes in live has to be asked for as well, without delay."""
 _REST = 0.5
 """Seconds between two walks through those that wait, if the last one brought nothing."""
 
@@ -43,6 +45,8 @@ class Unread:
         if desk.clock.monotonic() < self._not_before:
             return False
         for number in sorted(desk.ledger.owned):
+            if len(desk.unasked) >= _ASKED_AHEAD:
+                return False
             store = desk.ledger.store(number)
             after = self._cursors.get(number, ("", ""))
             page = store.unread(after, _PAGE)

@@ -129,6 +129,32 @@ def test_a_crash_at_any_commit_of_the_rewriting_changes_nothing(seed: int) -> No
     assert len(set(day.moodle.added)) == len(day.moodle.added), "somebody was added twice"
 
 
+def test_a_large_ledger_made_anew_does_not_hold_up_what_comes_in() -> None:
+    """However many accounts are not known yet, those of live additions are soon asked for."""
+    day = Day(5, Chances(), crashes=0.0)
+    many = {f"x{number}": 2000 + number for number in range(4500)}
+    day.moodle.accounts |= many
+    for cohort in COHORTS:
+        day._announce(cohort)
+    for number, student in enumerate(many):
+        day._say(COHORTS[number % 8], student, PRESENT)
+    turn_until(day, lambda: sum(len(day.moodle.of(cohort)) for cohort in COHORTS) == len(many))
+    consumer, desk = day.running[0].parts.consumer, day.running[0].parts.desk
+    desk.roll.clear()
+    rebuild(day)
+    most = 0
+
+    def read() -> bool:
+        nonlocal most
+        most = max(most, len(desk.unasked))
+        return consumer.idle and most > 0
+
+    turn_until(day, read)
+
+    assert read_again(day)
+    assert most <= 3000
+
+
 @pytest.mark.parametrize("kept", range(4))
 def test_a_commit_of_the_rewriting_that_is_rolled_back_is_made_again(
     kept: int, monkeypatch: pytest.MonkeyPatch
