@@ -1,0 +1,139 @@
+"""Vanished cohorts over the real broker: listed, exported, released, and not brought back by files that were lost."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from connector.commands import vanished
+from connector.commands.main import make_parser
+from connector.commands.settings import Settings
+from connector.commands.wiring.base import Base
+from connector.runtime.clock import SystemClock
+from connector.runtime.health import Health
+from connector.runtime.kafka.connection import Connection
+from connector.runtime.lifecycle import ExitCode
+from connector.runtime.telemetry import start_telemetry
+from consumers.cohorts.building import CohortConsumer
+from consumers.reconciler.drift import Comparison
+from consumers.reconciler.journal import History
+from consumers.reconciler.report import Report
+from schemas.keys import encode_key, partition_of
+from schemas.records import CohortEntry, CohortState, JournalEntry, LedgerEntry, Presence
+from tests.integration.cohort_world import World, run_until, running_moodle
+
+LAST_SEEN = datetime(2025, 1, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def world(connection: Connection, tmp_path: Path) -> Iterator[World]:
+    with running_moodle() as moodle:
+        yield World(connection, moodle, tmp_path / "state")
+
+
+@pytest.fixture
+def listed(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[[], tuple[list[dict[str, object]], list[dict[str, str]]]]:
+    """Run the command as the program does: its JSON, and its CSV."""
+    settings = Settings.model_validate(
+        {
+            "kafka": world.connection.settings.model_dump() | {"partitions": world.connection.settings.partitions},
+            "sinks": {"moodle": world.sink()},
+        }
+    )
+    telemetry = start_telemetry(settings.telemetry, "command")
+    health = Health(SystemClock(), telemetry.metrics, settings.telemetry.stall_after)
+    base = Base(settings, SystemClock(), telemetry, health, threading.Event(), world.connection, world.codec)
+    monkeypatch.setattr("connector.commands.vanished.base_for_command", lambda _: base)
+
+    def run() -> tuple[list[dict[str, object]], list[dict[str, str]]]:
+        capsys.readouterr()
+        file = tmp_path / "vanished.csv"
+        assert (
+            vanished.run(make_parser().parse_args(["vanished", "--json", "--csv", str(file)]), settings) == ExitCode.OK
+        )
+        with file.open(encoding="utf-8", newline="") as written:
+            return json.loads(capsys.readouterr().out), list(csv.DictReader(written))
+
+    return run
+
+
+def tombstones(world: World, cohort: str, *students: str | None) -> None:
+    """What the connector writes."""
+    partition = partition_of(cohort, world.connection.settings.partitions)
+    for student in students:
+        world.producer.produce(world.topics.memberships, None, encode_key(cohort, student), partition)
+    world.producer.flush(10)
+
+
+def known(consumer: CohortConsumer, cohort: str) -> tuple[CohortEntry | None, list[LedgerEntry]]:
+    ledger = consumer._desk.ledger
+    return ledger.cohort(cohort), list(ledger.entries_of(cohort))
+
+
+def is_vanished(consumer: CohortConsumer, cohort: str) -> bool:
+    place, _ = known(consumer, cohort)
+    return place is not None and place.state is CohortState.VANISHED
+
+
+def test_a_released_cohort_is_gone_from_the_list_and_stays_in_moodle(
+    world: World, listed: Callable[[], tuple[list[dict[str, object]], list[dict[str, str]]]]
+) -> None:
+    """Also for a consumer that has lost its files, and reads the ledger with its tombstones."""
+    students = [world.student(number) for number in range(1, 4)]
+    members = {world.user(number) for number in range(1, 4)}
+    world.publish(world.cohort("A"), world.cohort("B"), *(world.says("A", student) for student in students))
+    world.publish(world.says("B", students[0]))
+    with world.consumer() as consumer:
+        run_until(consumer, lambda: world.members("A") == members and consumer.idle)
+        world.publish(world.cohort("A", state=CohortState.VANISHED, last_seen=LAST_SEEN, cause="vanished"))
+        run_until(consumer, lambda: is_vanished(consumer, "A"))
+        run_until(consumer, lambda: consumer.idle)
+    plain, rows = listed()
+    assert [("A", 3, LAST_SEEN.isoformat())] == [(one["cohort"], one["members"], one["last_seen"]) for one in plain]
+    assert [("A", "3")] == [(row["cohort"], row["members"]) for row in rows]
+
+    with world.consumer() as consumer:
+        run_until(consumer, lambda: is_vanished(consumer, "A"))
+        tombstones(world, "A", None, *students)
+        run_until(consumer, lambda: not known(consumer, "A")[1])
+        run_until(consumer, lambda: consumer.idle)
+    shutil.rmtree(world.directory)
+    with world.consumer() as consumer:
+        run_until(consumer, lambda: bool(known(consumer, "B")[1]) and known(consumer, "A")[0] is not None)
+        place, entries = known(consumer, "A")
+
+    assert place is not None
+    assert (place.moodle_id, place.forgotten, entries) == (None, place.revision, [])
+    assert world.members("A") == members
+    assert ([], []) == listed()
+    assert not world.records(world.topics.deadletters)
+    journal = [entry for entry in world.records(world.topics.journal) if isinstance(entry, JournalEntry)]
+    assert [("A", "3")] == [(entry.cohort, entry.details["members"]) for entry in journal if entry.kind == "forgotten"]
+
+
+def test_runs_are_kept_in_the_journal_and_found_again(world: World) -> None:
+    """Among what consumers write there, the latest last; a consumer that takes over reads on past them."""
+    world.publish(world.cohort("A"), world.says("A", world.student(1)))
+    with world.consumer() as consumer:
+        run_until(consumer, lambda: len(world.members("A")) == 1 and consumer.idle)
+    history = History(world.connection, world.topics.journal, world.codec, SystemClock(), "tests")
+    assert [] == history.last(30)
+    began = datetime.now(UTC).replace(microsecond=0)
+    for number in range(3):
+        compared = Comparison(cohorts=1, agreed=number)
+        history.keep(Report(began, began + timedelta(minutes=number), {}, compared, None))
+
+    assert [1, 2] == [run.counts["agreed"] for run in history.last(2)]
+    shutil.rmtree(world.directory)
+    world.publish(world.says("A", world.student(1), Presence.ABSENT))
+    with world.consumer() as consumer:
+        run_until(consumer, lambda: not world.members("A"))
