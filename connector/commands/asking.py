@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from connector.runtime.errors import Fault, SettingsFaults, Unavailable
 from connector.runtime.kafka.signals import Signals
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import ReconcilerMessage, SettingsMessage, message
+from connector.runtime.messages.translation import translation_for
 from connector.source.settings import SourceSettings
 from schemas.mapping import to_plain
 from schemas.records import Notification
@@ -78,5 +80,6 @@ def _tell(heard: Notification, *, as_json: bool) -> None:
     if as_json:
         print_json(to_plain(heard))
         return
-    said = (heard.source, heard.phase, heard.reason or counted(heard.counts))
+    reason = translation_for(os.environ).words(heard.reason or "")
+    said = (heard.source, heard.phase, reason or counted(heard.counts))
     print(": ".join(part for part in said if part), flush=True)

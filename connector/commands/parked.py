@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from connector.commands.topic_reading import decoded, messages
 from connector.commands.waiting import as_lines, as_plain, gather, is_parked
 from connector.commands.wiring.base import Base, base_for_command
 from connector.runtime.lifecycle import ExitCode
+from connector.runtime.messages.translation import translation_for
 from consumers.cohorts.remedies import REMEDIES
 from schemas.keys import Key
 from schemas.records import CohortEntry, LedgerEntry
@@ -55,7 +57,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
     if arguments.json:
         print_json([as_plain(one, members=arguments.members) for one in found])
     else:
-        print(*as_lines(found, base.clock.now(), members=arguments.members), sep="\n")
+        translation = translation_for(os.environ)
+        print(*as_lines(found, base.clock.now(), members=arguments.members, translation=translation), sep="\n")
     return ExitCode.FINDINGS if found else ExitCode.OK
 
 

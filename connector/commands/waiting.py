@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from connector.runtime.messages.translation import ENGLISH, Translation
 from consumers.cohorts.remedies import REMEDIES
 from schemas.records import CohortEntry, EntryStatus, LedgerEntry
 
@@ -78,14 +79,16 @@ def as_plain(waiting: Waiting, *, members: bool) -> dict[str, Any]:
     } | ({"members": [_member(entry) for entry in waiting.members]} if members else {})
 
 
-def as_lines(found: Sequence[Waiting], now: datetime, *, members: bool) -> Iterator[str]:
+def as_lines(
+    found: Sequence[Waiting], now: datetime, *, members: bool, translation: Translation = ENGLISH
+) -> Iterator[str]:
     """For people. Members are named only if asked for."""
     for waiting in found:
         by_cohort = waiting.by_cohort
         people = f"{len(waiting.members)} memberships of {waiting.students} students"
         yield f"{waiting.reason}: {people} in {len(by_cohort)} cohorts, for {age(now - waiting.oldest)} at most"
         if remedy := REMEDIES.get(waiting.reason):
-            yield f"    {remedy}"
+            yield f"    {translation.words(remedy)}"
         for cohort, entries in list(by_cohort.items())[: None if members else _COHORTS]:
             since = _oldest(entries, waiting, cohort)
             yield f"  {cohort}  {len(entries)} memberships, for {age(now - since)}"

@@ -116,6 +116,36 @@ _OF_SETTINGS = (
 )
 """What is wrong with a setting."""
 
+_OF_WAITING = (
+    (
+        "No account in Moodle has the key. If the account will come, nothing: it is looked for. Otherwise "
+        'compare the key with the field in Moodle, and look at "normalise" in the settings.'
+    ),
+    "Several accounts have the key. Correct the field of all but one; the rest happens by itself.",
+    (
+        'Moodle refuses this row. "cohortstream explain" shows its answer; when the cause is removed, '
+        '"cohortstream replay" for the cohort tries again.'
+    ),
+    "The cohort's own record has not come yet. If it lasts, take a snapshot of the source.",
+    (
+        "Moodle's database may hold the idnumber equal to another one. Change the pattern, or the data, so that "
+        "they differ by more than case, accents or trailing blanks."
+    ),
+    (
+        "Moodle has no course category with the idnumber that the pattern names, or the service user has no "
+        "rights there. Make it, or correct the pattern; it is tried again by itself."
+    ),
+    "Moodle refuses to make the cohort. See Moodle's log; it is tried again by itself.",
+    "Give the service user its role in the category where the cohort is; it is tried again.",
+    "Several cohorts in Moodle carry the idnumber. Empty it in all but one.",
+    (
+        'A person deleted the cohort in Moodle. "cohortstream recreate" makes it anew; one made by hand with its '
+        "idnumber is found."
+    ),
+    "It vanished from the source before Moodle had it, so it is not made. Nothing to do.",
+)
+"""What to do about memberships that are parked."""
+
 OF_TYPES = (
     "it should be a valid integer, unable to parse string as an integer",
     "it should be a valid integer, got a number with a fractional part",
@@ -140,7 +170,7 @@ OF_TYPES = (
 )
 """The same as the reader of settings says it (pydantic), for the types that settings have."""
 
-PHRASES = (*_OF_STATES, *_OF_SETTINGS, *OF_TYPES)
+PHRASES = (*_OF_STATES, *_OF_WAITING, *_OF_SETTINGS, *OF_TYPES)
 """What ends in a full stop or a colon is followed by a blank and the next one; of several that fit the first one counts."""
 
 JOINED = "{one}; {another}"

@@ -35,6 +35,10 @@ class Translation:
         """What to do."""
         return self._fill(message.entry.fix, message.parameters)
 
+    def words(self, text: str) -> str:
+        """A text that is known by its form: a message with its code, or one of our phrases. Another stays as it is."""
+        return self._say(text, ()) if self.texts else text
+
     def _fill(self, original: str, parameters: Mapping[str, str]) -> str:
         if not self.texts:
             return original.format_map(parameters)
@@ -76,6 +80,10 @@ class Translation:
         return (
             f"{said} {rest}" if phrase.endswith(_LEADING) else self._translated(JOINED).format(one=said, another=rest)
         )
+
+
+ENGLISH = Translation()
+"""The originals."""
 
 
 def _entry_of(value: str) -> Entry | None:
@@ -120,10 +128,10 @@ def translation_for(environment: Mapping[str, str]) -> Translation:
         name = language.partition(".")[0].partition("@")[0]
         for candidate in (name, name.partition("_")[0]):
             if candidate in _ENGLISH:
-                return Translation()  # the originals: whoever prefers English does not want what comes next
+                return ENGLISH  # the originals: whoever prefers English does not want what comes next
             if candidate in languages():
                 return translation_in(candidate)
-    return Translation()
+    return ENGLISH
 
 
 def languages() -> tuple[str, ...]:
@@ -140,7 +148,7 @@ def translation_in(language: str) -> Translation:
         ValueError: there is none, or its file is broken; the line is named.
     """
     if language in _ENGLISH:
-        return Translation()
+        return ENGLISH
     if language not in languages():
         raise ValueError(f'there is no translation "{language}"; there are: {", ".join(("en", *languages()))}')
     return Translation(read_po((files("connector.runtime.locale") / f"{language}.po").read_text(encoding="utf-8")))

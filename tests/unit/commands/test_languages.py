@@ -8,15 +8,19 @@ from typing import Any
 
 import pytest
 
+from connector.commands import asking
 from connector.commands import check as checking
 from connector.commands.main import main
 from connector.commands.standing import describe_standing, told_lines
 from connector.commands.status import standing_alerts
+from connector.commands.waiting import Waiting, as_lines
 from connector.runtime.checks import Check, Outcome
 from connector.runtime.messages import CliMessage, ConsumerMessage, OracleMessage, message
 from connector.runtime.messages.translation import Translation, translation_in
 from consumers.cohorts.adoption import Standing
-from schemas.records import Alert, AlertState
+from consumers.cohorts.reasons import Reason
+from consumers.cohorts.remedies import REMEDIES
+from schemas.records import Alert, AlertState, CohortEntry, CohortState, EntryStatus, Notification
 
 _AT = datetime(2026, 9, 1, tzinfo=UTC)
 _FRENCH = translation_in("fr")
@@ -25,6 +29,27 @@ _FRENCH = translation_in("fr")
 @pytest.fixture(autouse=True)
 def _reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANGUAGE", "fr")
+
+
+def test_what_to_do_about_what_is_parked_is_told_in_french() -> None:
+    """For every reason."""
+    told = {reason: _FRENCH.words(text) for reason, text in REMEDIES.items()}
+
+    assert [reason for reason, text in told.items() if text == REMEDIES[reason]] == []
+    assert [reason for reason, text in told.items() if " the " in text] == []
+
+    cohort = CohortEntry("C", "C", CohortState.PRESENT, 7, EntryStatus.PARKED, _AT, reason=Reason.COHORT_DOUBLED)
+    waiting = Waiting(Reason.COHORT_DOUBLED, [cohort])
+    lines = [*as_lines([waiting], _AT, members=False, translation=_FRENCH)]
+    assert f"    {told[Reason.COHORT_DOUBLED]}" in lines
+
+
+def test_why_the_connector_refuses_is_told_in_french(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its answer is a whole message in English, since it travels over the topic."""
+    why = message(OracleMessage.RELEASE_REFUSED, source="apogee", hash="ab12")
+    asking._tell(Notification("1", "apogee", "refused", 0, _AT, {}, str(why)), as_json=False)
+
+    assert capsys.readouterr().out == f"apogee: refused: {why.code} {_FRENCH.text(why)} {_FRENCH.fix(why)}\n"
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
