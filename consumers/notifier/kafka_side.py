@@ -19,6 +19,8 @@ from schemas.keys import Key, KeyFault, decode_key, encode_key
 from schemas.records import Alert, AlertTold, Checkpoint, Record
 
 _WAIT_S = 1.0
+_TRIAL = encode_key("", "")
+"""Key of a tombstone that means nothing: no recipient has an empty name."""
 _log = Log("notify")
 
 
@@ -40,6 +42,9 @@ class OfficeByTopics:
     def open(self) -> Book:
         book = Book(PollAges(self._clock.now()))
         self._close_tails()
+        # If what was told could not be noted, it would be told again and again: so that is tried before anything is told.
+        self._sender.put(self._topics.told, _TRIAL, None)
+        self._sender.flush()
         told = Tail(self._connection, self._topics.told, {0: BEGINNING})
         try:
             for batch in catch_up(told, self._clock):

@@ -4,7 +4,7 @@ over.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -42,19 +42,18 @@ class Office(Protocol):
 
 
 class Notifier:
-    """Runs ``run_once`` again and again, on one thread."""
+    """Runs ``run_once`` again and again, on one thread. ``poll_limits``: how old the last poll of each source may be."""
 
     def __init__(
         self,
         office: Office,
         deliveries: Iterable[Delivery],
-        sources: Collection[str],
-        poll_age: timedelta,
+        poll_limits: Mapping[str, timedelta],
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._office, self._deliveries = office, tuple(deliveries)
-        self._sources, self._poll_age = frozenset(sources), poll_age
+        self._poll_limits = dict(poll_limits)
         self._clock, self._metrics = clock, metrics
         self._book: Book | None = None
 
@@ -82,7 +81,7 @@ class Notifier:
             self._dismiss(self._book)
         book = self._book
         self._office.renew(book)
-        self._raise(book, list(book.polls.alerts(self._sources, self._poll_age, book.raised(), self._clock.now())))
+        self._raise(book, list(book.polls.alerts(self._poll_limits, book.raised(), self._clock.now())))
         for delivery in self._deliveries:
             self._deliver(book, delivery)
 

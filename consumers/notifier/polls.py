@@ -6,7 +6,7 @@ happens. What counts is when a checkpoint with a newer one was written: the data
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -41,18 +41,16 @@ class PollAges:
         if last is None or last.read != checkpoint.database_time:
             self._polls[checkpoint.source] = _Poll(checkpoint.database_time, written_at)
 
-    def alerts(
-        self, sources: Collection[str], limit: timedelta, standing: Mapping[str, Alert], now: datetime
-    ) -> Iterator[Alert]:
-        """The alerts to write: for sources of the settings that were not polled for longer than ``limit`` (0: never), and
-        for those of which that is over. ``standing`` are the alerts that are raised, by key.
+    def alerts(self, limits: Mapping[str, timedelta], standing: Mapping[str, Alert], now: datetime) -> Iterator[Alert]:
+        """The alerts to write: for sources that were not polled for longer than their limit, and for those of which that
+        is over. A source without a limit is not watched. ``standing`` are the alerts that are raised, by key.
         """
         overdue = {
-            poll_key(source): (source, poll)
+            poll_key(source): (source, poll, limits[source])
             for source, poll in self._polls.items()
-            if source in sources and limit and now - poll.at > limit and now - self._watched_since > min(limit, _GRACE)
+            if self._is_late(source, limits, now) and now - self._watched_since > _GRACE
         }
-        for key, (source, poll) in overdue.items():
+        for key, (source, poll, limit) in overdue.items():
             if key not in standing:
                 told = message(
                     NotifierMessage.POLL_OVERDUE,
@@ -62,14 +60,13 @@ class PollAges:
                 )
                 yield Alert(key, AlertState.RAISED, told.code, ROLE, now, told.parameters)
         for key, alert in standing.items():
-            if _is_poll(key) and key not in overdue and self._over(key, sources, limit, now):
+            # While the grace hides that it is late, it is not over.
+            if _is_poll(key) and not self._is_late(key.split("/")[1], limits, now):
                 yield Alert(key, AlertState.CLEARED, alert.code, ROLE, now, dict(alert.parameters))
 
-    def _over(self, key: str, sources: Collection[str], limit: timedelta, now: datetime) -> bool:
-        """Whether the source is polled again, or is none of ours any more; not while the grace hides it only."""
-        source = key.split("/")[1]
-        poll = self._polls.get(source)
-        return poll is None or source not in sources or not limit or now - poll.at <= limit
+    def _is_late(self, source: str, limits: Mapping[str, timedelta], now: datetime) -> bool:
+        poll, limit = self._polls.get(source), limits.get(source)
+        return poll is not None and limit is not None and now - poll.at > limit
 
 
 def poll_key(source: str) -> str:

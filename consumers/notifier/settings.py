@@ -120,7 +120,8 @@ class AlertSettings(Section):
     poll_age: Duration = timedelta(minutes=15)
     """When the last successful poll of a source is older than this, that is an alert too. It is told from the source's
     checkpoint, so it also comes when the connector is not running at all. 0, or at least a minute, since the checkpoint
-    is written every ten seconds while nothing happens. 0: never."""
+    is written every ten seconds while nothing happens. 0: never. For a source whose hints are all far between it is at
+    least three times the shortest of their intervals."""
 
     webhook_timeout: Duration = timedelta(seconds=30)
     """How long a webhook's answer may take."""

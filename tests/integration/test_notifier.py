@@ -91,7 +91,7 @@ class World:
                 if isinstance(record, AlertTold):
                     found[key] = record
                 else:
-                    found.pop(key)
+                    found.pop(key, None)
         return found
 
     def subjects(self) -> list[str]:
@@ -187,9 +187,9 @@ def test_one_stands_by_and_takes_over_with_all_that_is_known(world: World) -> No
         told = book.told_to("ops")[KEY]
         assert ({}, {"source": "apogee"}) == (book.raised(), told.parameters)
         assert {} == book.told_to("gone")
-        alerts = list(book.polls.alerts({"apogee"}, timedelta(minutes=15), {}, later))
+        alerts = list(book.polls.alerts({"apogee": timedelta(minutes=15)}, {}, later))
         assert ["notify/apogee/poll"] == [alert.key for alert in alerts]
-        assert [] == list(book.polls.alerts({"apogee"}, timedelta(minutes=30), {}, later)), "by the time of writing"
+        assert [] == list(book.polls.alerts({"apogee": timedelta(minutes=30)}, {}, later)), "by the time of writing"
     finally:
         one.close()
         two.close()

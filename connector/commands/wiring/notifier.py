@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from connector.commands.settings import Settings
 from connector.commands.wiring.base import Base, keep_running, prepare_topics
 from connector.runtime.clock import Clock
 from connector.runtime.kafka import topics
@@ -17,6 +20,7 @@ from consumers.notifier.settings import AlertSettings, Recipient
 from consumers.notifier.webhook import Webhook
 
 PART = "notify"
+_POLLS_MISSED = 3
 
 
 class NotifierRole:
@@ -41,7 +45,7 @@ class NotifierRole:
             for one in settings.recipients
         ]
         office = OfficeByTopics(base.connection, names, base.codec, base.clock)
-        notifier = Notifier(office, deliveries, base.settings.sources.keys(), settings.poll_age, base.clock, metrics)
+        notifier = Notifier(office, deliveries, poll_limits(base.settings), base.clock, metrics)
         Log(PART).info("notifier.started", recipients=[one.name for one in settings.recipients])
         try:
             while not base.stopping.is_set():
@@ -59,6 +63,20 @@ class NotifierRole:
             health.ready(PART)
         else:
             health.not_ready(PART, notifier.problem)
+
+
+def poll_limits(settings: Settings) -> dict[str, timedelta]:
+    """How old the last poll of each source may be. One whose hints are all far between, such as a scan every hour, may
+    miss two of them; one without hints is never polled.
+    """
+    age = settings.alerts.poll_age
+    if not age:
+        return {}
+    return {
+        name: max(age, _POLLS_MISSED * min(hint.pause for hint in source.hints))
+        for name, source in settings.sources.items()
+        if source.hints
+    }
 
 
 def carrier_for(settings: AlertSettings, recipient: Recipient, clock: Clock) -> Carrier:

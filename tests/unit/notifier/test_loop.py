@@ -57,7 +57,7 @@ class World:
             Delivery(rules(recipient=name), carrier, Translation(), self.clock, self.metrics)
             for name, carrier in self.carriers.items()
         ]
-        self.notifier = Notifier(self.office, deliveries, ["apogee"], 15 * MINUTE, self.clock, self.metrics)
+        self.notifier = Notifier(self.office, deliveries, {"apogee": 15 * MINUTE}, self.clock, self.metrics)
 
     def turn(self, after: timedelta = timedelta()) -> None:
         self.clock.move(after)
@@ -143,8 +143,7 @@ def test_one_that_is_not_elected_says_nothing(world: World) -> None:
     Notifier(
         other,
         [Delivery(rules(), Carrier(), Translation(), world.clock, world.metrics)],
-        [],
-        timedelta(),
+        {},
         world.clock,
         world.metrics,
     ).run_once()

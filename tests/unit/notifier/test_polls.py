@@ -25,7 +25,7 @@ def watched(read: datetime = NOW, at: datetime = NOW, since: datetime = NOW - DA
 
 
 def told(ages: PollAges, now: datetime, *standing: Alert, limit: timedelta = LIMIT) -> list[Alert]:
-    return list(ages.alerts({"apogee"}, limit, {alert.key: alert for alert in standing}, now))
+    return list(ages.alerts({"apogee": limit} if limit else {}, {alert.key: alert for alert in standing}, now))
 
 
 def test_a_source_that_is_not_polled_for_too_long_alarms_once() -> None:
