@@ -1,4 +1,4 @@
-"""A table of enrolments, as large as asked for: four rows a student, a hundred students a group."""
+"""A table of enrolments, as large as asked for: four rows a student and a hundred students a group, unless said otherwise."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ _LONG_AGO = "TIMESTAMP '2026-01-05 08:00:00'"
 class Enrolments:
     """One connection as the owner. Students are numbered from 1, rows student by student."""
 
-    def __init__(self, dsn: str, students: int) -> None:
-        self.students, self.rows = students, students * ROWS_A_STUDENT
-        # A multiple of four, so that the rows of a student name four groups; no fewer than eight, so that the group
-        # after each of them is none of the other three.
-        self.groups = max(8, self.rows // _ROWS_A_GROUP // ROWS_A_STUDENT * ROWS_A_STUDENT)
+    def __init__(
+        self, dsn: str, students: int, rows_a_student: int = ROWS_A_STUDENT, rows_a_group: int = _ROWS_A_GROUP
+    ) -> None:
+        self.students, self.rows, self._each = students, students * rows_a_student, rows_a_student
+        # A multiple, so that the rows of a student name as many groups; no fewer than twice as many, so that the group
+        # after each of them is none of the others.
+        self.groups = max(2 * rows_a_student, self.rows // rows_a_group // rows_a_student * rows_a_student)
         self._connection = oracledb.connect(user=OWNER, password=PASSWORD, dsn=dsn)
         self._cursor = self._connection.cursor()
 
@@ -36,12 +38,11 @@ class Enrolments:
         for start in range(0, self.rows, _AT_ONCE):
             count = min(_AT_ONCE, self.rows - start)
             group = (
-                f"MOD(FLOOR(N / {ROWS_A_STUDENT}) * 13 + MOD(N, {ROWS_A_STUDENT}) * {self.groups // ROWS_A_STUDENT}, "
-                f"{self.groups})"
+                f"MOD(FLOOR(N / {self._each}) * 13 + MOD(N, {self._each}) * {self.groups // self._each}, {self.groups})"
             )
             self._cursor.execute(
                 "INSERT INTO SCOLARITE.INSCRIPTION (ID_INS, COD_ETU, COD_GRP, LIB_GRP, ETA_INS, DATE_MAJ) "
-                f"SELECT N + 1, LPAD(TO_CHAR(FLOOR(N / {ROWS_A_STUDENT}) + 1), 8, '0'), "
+                f"SELECT N + 1, LPAD(TO_CHAR(FLOOR(N / {self._each}) + 1), 8, '0'), "
                 f"'2026-' || LPAD(TO_CHAR({group}), 6, '0'), 'Group ' || TO_CHAR({group}), 'I', {_LONG_AGO} "
                 f"FROM (SELECT LEVEL - 1 + {start} AS N FROM DUAL CONNECT BY LEVEL <= {count})"
             )
@@ -57,9 +58,21 @@ class Enrolments:
         return self._change(
             f"COD_GRP = '2026-' || LPAD(TO_CHAR({group}), 6, '0'), LIB_GRP = 'Group ' || TO_CHAR({group}), "
             "DATE_MAJ = CAST(SYSTIMESTAMP AS TIMESTAMP)",
-            f"MOD(ID_INS, {ROWS_A_STUDENT}) = 1",
+            f"MOD(ID_INS, {self._each}) = 1",
             self.students,
         )
+
+    def move_unseen(self, students: int) -> int:
+        """One row of so many students goes to the next group, and no stamp tells of it; answers how many did."""
+        group = f"MOD(TO_NUMBER(SUBSTR(COD_GRP, 6)) + 1, {self.groups})"
+        self._cursor.execute(
+            f"UPDATE SCOLARITE.INSCRIPTION SET COD_GRP = '2026-' || LPAD(TO_CHAR({group}), 6, '0'), "
+            f"LIB_GRP = 'Group ' || TO_CHAR({group}) "
+            f"WHERE MOD(ID_INS, {self._each}) = 1 AND ID_INS <= {students * self._each}"
+        )
+        moved = self._cursor.rowcount
+        self._connection.commit()
+        return int(moved)
 
     def _change(self, what: str, which: str, rows: int) -> float:
         self._cursor.execute(f"UPDATE SCOLARITE.INSCRIPTION SET {what} WHERE {which}")

@@ -15,6 +15,7 @@ from tests.bench import (
     large,
     loading,
     publishing,
+    reconciling,
     replaying,
     restoring,
     rushing,
@@ -44,6 +45,7 @@ SCENARIOS = (
     Scenario(idling.NAMES, idling.take),
     Scenario(rushing.NAMES, rushing.take),
     Scenario(large.NAMES, large.take),
+    Scenario(reconciling.NAMES, reconciling.take),
 )
 
 

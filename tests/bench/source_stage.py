@@ -45,8 +45,18 @@ class SourceStage:
     """A table of some students and the connector that reads it."""
 
     def __init__(
-        self, name: str, students: int, bootstrap: str, directory: Path, children: Children, narrator: Narrator
+        self,
+        name: str,
+        students: int,
+        bootstrap: str,
+        directory: Path,
+        children: Children,
+        narrator: Narrator,
+        *,
+        shape: tuple[int, ...] = (),
+        more: str = "",
     ) -> None:
+        """``shape``: rows of a student, and of a group; ``more``: settings besides those of the source."""
         self.bootstrap, self.topics, self._narrator = bootstrap, Topics(f"{name}."), narrator
         directory = (directory / name).resolve()
         directory.mkdir(parents=True, exist_ok=True)
@@ -55,11 +65,11 @@ class SourceStage:
         self.oracle = children.add(f"oracle-{name}", [*command, "--init", str(SCHEMA)])
         self.oracle.start()
         self.dsn, self._control = self.oracle.await_line(r"^listening (\S+) control (\S+)").groups()
-        self.enrolments = Enrolments(self.dsn, students)
+        self.enrolments = Enrolments(self.dsn, students, *shape)
         self.enrolments.fill()
         (self._port,) = free_ports(1)
-        settings = self._write_settings(directory)
-        self.connector = children.add(f"poll-{name}", [*product_command(settings), "poll"])
+        self.settings = self._write_settings(directory, more)
+        self.connector = children.add(f"poll-{name}", [*product_command(self.settings), "poll"])
 
     def load(self) -> float:
         """Start the connector unless it runs, and let it load; the seconds that the first load took."""
@@ -167,12 +177,12 @@ class SourceStage:
         answer.raise_for_status()
         return answer.json()
 
-    def _write_settings(self, directory: Path) -> Path:
+    def _write_settings(self, directory: Path, more: str) -> Path:
         secrets = {"secret": "reader", "hash": "a key for the hashes in logs"}
         for name, text in secrets.items():
             (directory / name).write_text(text + "\n", encoding="utf-8")
             (directory / name).chmod(0o600)
-        text = SETTINGS.replace("@port@", str(self._port))
+        text = SETTINGS.replace("@port@", str(self._port)) + more
         values = {"bootstrap": self.bootstrap, "prefix": self.topics.prefix, "dsn": self.dsn}
         values |= {"state": str(self._state)} | {name: str(directory / name) for name in secrets}
         for name, value in values.items():

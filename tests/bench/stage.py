@@ -55,6 +55,8 @@ class Options:
     """Memberships to publish, and to take in."""
     entries: int = 1_000_000
     """Memberships of the ledger that a consumer restores."""
+    reconciled: int = 60_000
+    """Students of the site that is reconciled; 25 memberships each, 500 of them in a cohort."""
     idle: float = 60.0
     """Seconds for which polling is watched while nothing changes."""
 
@@ -117,25 +119,38 @@ class Bench:
             self._source = self.source_of("source", self.options.students)
         return self._source
 
-    def source_of(self, name: str, students: int) -> SourceStage:
-        """The source alone, anew; who asked for it closes it. The common one is closed, since it would poll beside it."""
+    def source_of(self, name: str, students: int, *, shape: tuple[int, ...] = (), more: str = "") -> SourceStage:
+        """The source alone, anew; who asked for it closes it. The common one is closed, since it would poll beside it.
+        ``shape`` and ``more`` as of ``SourceStage``.
+        """
         if self._source is not None:
             self._source.close()
             self._source = None
         self.narrator.say(f"   Oracle with {students:,} students …")
-        return SourceStage(name, students, self.bootstrap, self.options.directory, self._children, self.narrator)
+        around = self.bootstrap, self.options.directory, self._children, self.narrator
+        return SourceStage(name, students, *around, shape=shape, more=more)
 
     def reference(self) -> MoodleSite:
         """A Moodle with the same accounts and the same durations, which the product does not know."""
         if self._reference is None:
-            latency = "measured" if self.options.latency else "none"
-            command = [sys.executable, "-m", "tests.standins.moodle", "--port", "0", "--latency", latency]
-            child = self._children.add("moodle-reference", command)
-            child.start()
-            ready = json.loads(child.await_line(r"^\{.*\}$")[0])
-            self._reference = MoodleSite(ready["url"], ready["control"], ready["tokens"]["connector"])
+            self._reference = self.moodle("moodle-reference")
             self._reference.prepare(self.world.university.accounts)
         return self._reference
+
+    def moodle(self, name: str) -> MoodleSite:
+        """A Moodle of its own without accounts; who asked for it closes it."""
+        latency = "measured" if self.options.latency else "none"
+        command = [sys.executable, "-m", "tests.standins.moodle", "--port", "0", "--latency", latency]
+        child = self._children.add(name, command)
+        child.start()
+        ready = json.loads(child.await_line(r"^\{.*\}$")[0])
+        return MoodleSite(ready["url"], ready["control"], ready["tokens"]["connector"])
+
+    def role(self, name: str, command: Sequence[str]) -> Child:
+        """A process that goes on until it is stopped."""
+        child = self._children.add(name, command)
+        child.start()
+        return child
 
     def start(self, name: str, command: Sequence[str]) -> Child:
         """A process that comes to an end by itself."""

@@ -55,6 +55,19 @@ def test_the_source_alone_is_measured(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
+def test_reconciling_is_measured(tmp_path: Path) -> None:
+    """What was changed behind everybody's back was found, by the product's own processes."""
+    names = ["reconcile", "memory reconcile", "reads reconcile"]
+    options = Options(tmp_path / "bench", latency=False, reconciled=1000)
+
+    results = run(options, names, 1, Narrator(Console(quiet=True)))
+
+    assert {} == results.failures
+    assert names == [measure.name for measure in results.measures]
+    assert all(measure.ours > 0 and measure.reference > 0 for measure in results.measures)
+
+
+@pytest.mark.timeout(300)
 def test_the_consumer_alone_is_measured(tmp_path: Path) -> None:
     """From bytes to the plan, and a restart that lost its disk; whatever was put in came out."""
     options = Options(tmp_path / "bench", records=300, entries=500)

@@ -101,7 +101,7 @@ def test_the_example_with_every_comment_is_valid(folder: Path) -> None:
     assert settings.schema_registry is not None
     assert settings.sources["apogee"].mode == "thick"
     assert settings.kafka.create_topics is False
-    assert settings.reconcile.every is not None
+    assert settings.reconcile.at
 
 
 def test_config_shows_what_is_in_force(

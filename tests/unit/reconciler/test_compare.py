@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
 
 from consumers.cohorts.strangers import CAUSE
 from consumers.reconciler.compare import MoodleView, compare
-from consumers.reconciler.drift import Comparison, Difference, Drift, Policy
+from consumers.reconciler.drift import Comparison, Difference, Drift, Policy, Treatment
+from consumers.reconciler.settings import ReconcileSettings
 from schemas.records import CohortEntry, CohortState, EntryStatus, LedgerEntry, Presence
 
 WHEN = datetime(2026, 11, 23, tzinfo=UTC)
@@ -126,3 +128,94 @@ def test_a_vanished_cohort_is_compared_like_any_other() -> None:
 
     assert 1 == found.vanished
     assert [Difference(Drift.MISSING, "INFO", "s1", 11)] == found.differences
+
+
+PARKED = replace(
+    HERE, user_id=None, status=EntryStatus.PARKED, reason="student_without_account", applied=Presence.UNKNOWN
+)
+
+
+@pytest.mark.parametrize(
+    ("entry", "members", "accounts", "deleted", "expected"),
+    [
+        (HERE, [], {"s1": None}, [11], (Drift.USER_DELETED, 11)),
+        (HERE, [], {"s1": None}, [], (Drift.MISSING, 11)),
+        (HERE, [], {"s1": 21}, [11], (Drift.USER_MERGED, 11)),
+        (HERE, [21], {"s1": 21}, [], (Drift.USER_MERGED, 11)),
+        (HERE, [11], {"s1": 21}, [], (Drift.ACCOUNT_CHANGED, 11)),
+        (HERE, [11], {"s1": 11}, [], None),
+        (HERE, [11], {"s1": None}, [], None),
+        (PARKED, [], {"s1": 21}, [], (Drift.ACCOUNT_FOUND, 21)),
+        (PARKED, [], {"s1": None}, [], None),
+        (replace(PARKED, reason="row_refused"), [], {"s1": 21}, [], None),
+    ],
+)
+def test_accounts_that_are_gone_or_others_are_told_apart(
+    entry: LedgerEntry,
+    members: list[int],
+    accounts: dict[str, int | None],
+    deleted: list[int],
+    expected: tuple[Drift, int] | None,
+) -> None:
+    """By where the student's key leads now, and by whether the recorded account is there."""
+    view = replace(moodle(*members), accounts=accounts, deleted=deleted)
+
+    assert compare([COHORT], [entry], view).differences == (
+        [] if expected is None else [Difference(expected[0], "INFO", "s1", expected[1])]
+    )
+
+
+@pytest.mark.parametrize(
+    ("category", "in_system", "moved"),
+    [(None, {7}, False), (None, set(), True), ("SCI", {7}, True), ("SCI", set(), False), (None, None, False)],
+)
+def test_a_cohort_that_is_not_in_its_place_is_told(
+    category: str | None, in_system: set[int] | None, *, moved: bool
+) -> None:
+    """As far as Moodle tells: nothing is said where the system may not be searched."""
+    found = compare([replace(COHORT, category=category)], [HERE], replace(moodle(11), in_system=in_system))
+
+    assert found.differences == ([Difference(Drift.COHORT_MOVED, "INFO")] if moved else [])
+
+
+def test_a_deleted_cohort_is_told_as_long_as_it_is_gone() -> None:
+    """Also when the consumer has noticed and put it aside."""
+    parked = replace(COHORT, status=EntryStatus.PARKED, reason="cohort_gone", moodle_id=None)
+    waits = replace(HERE, status=EntryStatus.PARKED, reason="cohort_gone")
+    found = compare([parked], [waits], MoodleView({}, {}, {}))
+
+    assert found.differences == [Difference(Drift.COHORT_DELETED, "INFO", known=True)]
+    assert found.waiting == {"parked": 1}
+
+
+def test_doubled_cohorts_of_which_none_is_used_are_told() -> None:
+    """The consumer cannot choose, so its memberships wait."""
+    parked = replace(COHORT, status=EntryStatus.PARKED, reason="cohort_doubled", moodle_id=None)
+
+    assert compare([parked], [], moodle(ids=(7, 8))).differences == [Difference(Drift.COHORT_DOUBLED, "INFO")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "policy", "expected"),
+    [
+        (Drift.MISSING, Policy(), Treatment.REPAIRED),
+        (Drift.MISSING, Policy(repair=()), Treatment.DECISION),
+        (Drift.FOREIGN, Policy(), Treatment.DECISION),
+        (Drift.FOREIGN, Policy(foreign_go=True), Treatment.REPAIRED),
+        (Drift.FOREIGN, Policy(report=(Drift.FOREIGN,)), Treatment.REPORTED),
+        (Drift.COHORT_DELETED, Policy(), Treatment.DECISION),
+        (Drift.COHORT_DELETED, Policy(repair=(Drift.COHORT_DELETED,)), Treatment.REPAIRED),
+        (Drift.ACCOUNT_FOUND, Policy(), Treatment.REPORTED),
+        (Drift.COHORT_RENAMED, Policy(report=(Drift.COHORT_RENAMED,)), Treatment.REPORTED),
+    ],
+)
+def test_what_is_done_about_a_kind_is_for_the_settings_to_say(kind: Drift, policy: Policy, expected: Treatment) -> None:
+    """Repaired, only reported, or left to a person."""
+    assert policy.treatment(kind) is expected
+
+
+@pytest.mark.parametrize("settings", [{"repair": ["cohort_renamed"]}, {"repair": ["missing"], "report": ["missing"]}])
+def test_settings_that_cannot_be_kept_are_refused(settings: dict[str, list[str]]) -> None:
+    """What nobody could repair, and what is to be both."""
+    with pytest.raises(ValidationError, match="cannot be"):
+        ReconcileSettings.model_validate(settings)

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.runtime.errors import Unavailable
+from connector.runtime.errors import Busy, Unavailable
+from connector.runtime.messages import ReconcilerMessage, message
 from consumers.reconciler.compare import MoodleView
 from consumers.reconciler.drift import Difference
-from consumers.reconciler.report import Verdict
+from consumers.reconciler.report import Progress, Verdict
 from consumers.reconciler.run import Reconciliation
 from consumers.reconciler.settings import ReconcileSettings
-from consumers.reconciler.sides import PartitionView, Scope, Target
+from consumers.reconciler.sides import Alone, PartitionView, Scope, Target
 from schemas.records import CohortEntry, Notification
 from tests.unit.reconciler.test_compare import COHORT, GONE, HERE
 
@@ -48,7 +49,7 @@ class Connector:
         return True
 
     def expected_rows(self) -> Mapping[str, int]:
-        return {}
+        return {"main": 9}
 
     def ask(self, scope: Scope) -> Mapping[str, str]:
         self.asked.append(scope)
@@ -186,3 +187,70 @@ def test_a_role_that_does_not_answer_is_named(connector: Connector, consumer: Co
         reconciliation(connector, consumer).run(Scope())
 
     assert [] == consumer.rechecked
+
+
+def test_what_is_seen_once_only_is_no_drift() -> None:
+    """The consumer was just about it: the second look decides, and tells how much was on the move."""
+
+    class Moving(Consumer):
+        looks = 0
+
+        def begin(self) -> None:
+            self.looks += 1
+            if self.looks == 2:
+                self.members = {11}
+
+    consumer = Moving({12, 99})
+    report = Reconciliation(Connector(), consumer, consumer, ReconcileSettings(), Clock()).run(Scope())
+
+    assert (report.before.by_kind, report.asked) == ({}, 0)
+
+
+def test_what_flows_in_meanwhile_is_not_waited_for() -> None:
+    """The target is where the ends were; a source that never rests would keep it for ever otherwise."""
+    targets = list[Target]()
+
+    class Lively(Consumer):
+        def target(self) -> Target:
+            return Target({0: len(targets)}, {0: 0})
+
+        def backlog(self, target: Target) -> int:
+            targets.append(target)
+            return len(targets) % 3
+
+    consumer = Lively({11})
+    Reconciliation(Connector(), consumer, consumer, ReconcileSettings(), Clock()).run(Scope())
+
+    assert [target.memberships for target in targets] == [{0: 0}] * 3
+
+
+def test_it_is_excluded_before_anything_is_asked_for() -> None:
+    """A dry run, which asks for nothing, may be made at any time."""
+
+    class Taken(Alone):
+        def take(self) -> None:
+            raise Busy(message(ReconcilerMessage.AT_WORK, sink="moodle", process="there", since="now"))
+
+    connector, consumer = Connector(), Consumer({12})
+    excluded = replace(reconciliation(connector, consumer), exclusion=Taken())
+    with pytest.raises(Busy):
+        excluded.run(Scope())
+    report = excluded.run(Scope(), dry_run=True)
+
+    assert (connector.asked, consumer.rechecked) == ([], [])
+    assert report.before.by_kind == {"missing": 1, "extra": 1}
+
+
+def test_progress_has_counts_and_totals() -> None:
+    """So that a bar can be drawn, with an estimate."""
+    seen = list[Progress]()
+    consumer = Consumer({12})
+    replace(reconciliation(Connector(counts={"rows": 7}), consumer), report_progress=seen.append).run(Scope())
+    last = {one.step: (one.done, one.total) for one in seen}
+
+    assert last == {
+        "snapshot of main": (7, 9),
+        "consumer works off its backlog": (1, 1),
+        "comparing": (1, 1),
+        "consumer repairs": (2, 2),
+    }
