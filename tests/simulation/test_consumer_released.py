@@ -239,6 +239,20 @@ def test_what_waits_in_a_released_cohort_waits_no_longer() -> None:
     assert day.running[0].parts.consumer.idle
 
 
+def test_who_was_about_to_be_added_to_a_released_cohort_is_not() -> None:
+    """They no longer stand in the way of others either."""
+    day = day_with()
+    process = day.running[0]
+    process.parts.consumer._students.offer = lambda now: False  # type: ignore[method-assign]  # nobody is found any more
+    day._say(COHORT, STUDENTS[15], PRESENT)
+    turn_until(day, lambda: len(process.parts.desk.backlog))
+    told(day, COHORT, CohortState.VANISHED)
+    release(day, COHORT, [*STUDENTS[:10], STUDENTS[15]])
+    turn_until(day, lambda: place(day).forgotten)
+
+    assert not len(process.parts.desk.backlog)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_a_crash_at_any_commit_forgets_all_or_nothing(seed: int) -> None:
     """Whoever takes over goes on where the other one ended, while other cohorts change; Moodle keeps the members."""
@@ -259,6 +273,8 @@ def test_a_crash_at_any_commit_forgets_all_or_nothing(seed: int) -> None:
 
     assert set(ledger(day)) == {(COHORT, None)}
     assert place(day).forgotten
+    owner = next(p.parts.ledger for p in day.running if p.parts.ledger.owns(COHORT))
+    assert not list(owner.entries_of(COHORT)), "who took over has what was forgotten"
     assert day.moodle.of(COHORT) == shown
     assert not day.dead_letters()
     day._check_end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from consumers.cohorts.forgetting import Tombstone, judge
+from consumers.cohorts.resets import reset_cohort
 from consumers.cohorts.transitions import release_cohort, take_in_cohort
 from schemas.records import CohortEntry, CohortState, EntryStatus, LedgerEntry
 from tests.unit.cohorts.values import NOW, announces, cohort, member
@@ -33,6 +34,11 @@ def test_only_what_has_vanished_is_released(
 ) -> None:
     """What nobody has heard of is nothing to forget; all else is still there."""
     assert judge(place, entry) is verdict
+
+
+def test_a_partition_that_is_begun_anew_knows_no_bound() -> None:
+    """The topic may be another one, in which revisions begin anew; below an old bound its records would be no news."""
+    assert reset_cohort(release_cohort(GONE, 9, NOW), NOW, other_site=False).forgotten == 0
 
 
 def test_a_released_cohort_that_comes_back_is_looked_for() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -178,6 +179,21 @@ def test_a_cohort_that_another_source_supports_is_kept() -> None:
 
     assert not tombstones(site)
     assert site.members()["A"] == {"s0", "s1"}
+
+
+def test_a_vanished_cohort_with_a_member_of_another_source_is_kept() -> None:
+    """Whatever led to it: what another source has said is not ours to forget."""
+    site = vanished()
+    record = replace(site.changes()[0], cohort="A", student="s9", sources=("banner",), source="banner", revision=900)
+    key = encode_key("A", "s9")
+    value = CODEC.encode(site.topics.memberships, record)
+    site.log.records.append(Written(site.topics.memberships, partition_of("A", 4), key, value, None))
+    site.restart()
+    site.clock.sleep(101 * DAY)
+    snapshot(site)
+
+    assert site.cohort("A").state is CohortState.VANISHED
+    assert not tombstones(site)
 
 
 def test_a_release_that_fails_is_none() -> None:
