@@ -26,6 +26,7 @@ from consumers.cohorts.prospect import (
     place_of,
     to_ask,
     to_ask_for_keys,
+    word_anew,
     word_of,
 )
 from consumers.cohorts.roll import account_in
@@ -86,21 +87,19 @@ def _read(base: Base, sink: str, partition: int, *, trusted: bool) -> _Partition
     """The later word of ledger and topic about every key of a partition."""
     names, there = base.topics(sink), topics.partition_counts(base.connection)
     ledger, records = (
-        latest(base, topic, [partition], lambda key: len(key) == 2)
-        if counts and topic in there
-        else dict[Key, Record]()
-        for topic, counts in ((names.ledger, trusted), (names.memberships, True))
+        latest(base, topic, [partition], lambda key: len(key) == 2) if topic in there else dict[Key, Record]()
+        for topic in (names.ledger, names.memberships)
     )
-    found = _Partition()
-    for key in {**ledger, **records}:
+    found, later = _Partition(), word_of if trusted else word_anew
+    for key in {**ledger, **records} if trusted else records:
         entry, record, cohort = ledger.get(key), records.get(key), str(key[0])
         if key[1] is None:
             found.places[cohort] = place_of(
                 cohort,
-                entry if isinstance(entry, CohortEntry) else None,
+                entry if trusted and isinstance(entry, CohortEntry) else None,
                 record if isinstance(record, CohortChanged) else None,
             )
-        elif word := word_of(
+        elif word := later(
             entry if isinstance(entry, LedgerEntry) else None, record if isinstance(record, MembershipChanged) else None
         ):
             found.words[cohort].append(word)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from consumers.cohorts.plan import Doubt
@@ -123,6 +123,17 @@ def word_of(entry: LedgerEntry | None, record: MembershipChanged | None) -> Word
             entry.student, record.state, entry.user_id, there, open=there is not (record.state is Presence.PRESENT)
         )
     return Word(entry.student, entry.desired, entry.user_id, there, open=entry.status is not EntryStatus.SETTLED)
+
+
+def word_anew(entry: LedgerEntry | None, record: MembershipChanged | None) -> Word | None:
+    """``word_of``, were the ledger made anew: of it only counts which removals a person has in hand. They stay so."""
+    word = word_of(None, record)
+    if entry is None or record is None or word is None or record.state is not Presence.ABSENT:
+        return word
+    discarded = entry.reason == Reason.DISCARDED and record.revision <= entry.desired_revision
+    if not discarded and entry.status is not EntryStatus.HELD:
+        return word
+    return replace(word, user_id=entry.user_id, open=False)
 
 
 def to_ask(words: Iterable[Word], found: Found) -> Iterator[str]:

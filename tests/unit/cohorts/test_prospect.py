@@ -19,8 +19,10 @@ from consumers.cohorts.prospect import (
     place_of,
     to_ask,
     to_ask_for_keys,
+    word_anew,
     word_of,
 )
+from consumers.cohorts.reasons import Reason
 from schemas.records import CohortState, EntryStatus
 from tests.unit.cohorts.values import ABSENT, PRESENT, announces, cohort, entry, leaver, member, says
 
@@ -130,6 +132,21 @@ def test_the_later_word_of_ledger_and_topic_counts() -> None:
     assert place_of("A", cohort("A", 10), announces("A", revision=1)) == Place(
         "A", "A", CohortState.PRESENT, moodle_id=10
     )
+
+
+def test_a_ledger_made_anew_keeps_what_a_person_has_in_hand() -> None:
+    """Nothing else of it counts: not who is said to be there, nor what is due."""
+    gone = says(state=ABSENT, revision=2)
+    stays = Word("s1", ABSENT, 1, open=False)
+    held = replace(leaver(), status=EntryStatus.HELD, reason=Reason.REMOVAL_LIMIT)
+    discarded = replace(leaver(), status=EntryStatus.SETTLED, reason=Reason.DISCARDED)
+    assert [word_anew(held, gone), word_anew(discarded, gone)] == [stays, stays]
+
+    anew = Word("s1", ABSENT)
+    assert [word_anew(None, gone), word_anew(leaver(), gone)] == [anew, anew]
+    assert word_anew(discarded, replace(gone, revision=3)) == anew  # the source has said something new
+    assert word_anew(held, says(revision=3)) == Word("s1", PRESENT)
+    assert word_anew(member(), None) is None
 
 
 def test_only_accounts_that_decide_something_are_asked_for() -> None:
