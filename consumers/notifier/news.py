@@ -142,10 +142,10 @@ def _standing(rules: Rules, seen: Seen, told: AlertTold, now: datetime) -> _Wait
         record = replace(told, code=alert.code, parameters=dict(alert.parameters), role=alert.role, told_at=now)
         soonest = told.told_at + rules.again_after
         return _Waiting(News(Turn.CHANGED, record, seen.since), max(seen.since + rules.gather, soonest), soonest)
-    if rules.remind_every is None:
+    # Reminders of alerts that were raised at different times come together rather than one by one.
+    if rules.remind_every is None or now < told.told_at + rules.remind_every / 2:
         return None
     reminder = News(Turn.REMINDED, replace(told, told_at=now), told.told_at)
-    # Reminders of alerts that were raised at different times come together rather than one by one.
     return _Waiting(reminder, told.told_at + rules.remind_every, told.told_at + rules.remind_every / 2)
 
 

@@ -16,9 +16,11 @@ import pytest
 from connector.runtime.clock import SystemClock
 from connector.runtime.kafka import topics
 from connector.runtime.kafka.connection import Connection
+from connector.runtime.kafka.errors import AccessDenied
 from connector.runtime.kafka.reading import BEGINNING, read_to_end
 from connector.runtime.kafka.sending import Sender
 from connector.runtime.kafka.topics import Topics
+from connector.runtime.messages import KafkaMessage, message
 from consumers.notifier.kafka_side import OfficeByTopics
 from schemas.codec import SingleObjectCodec
 from schemas.keys import Key, decode_key, encode_key
@@ -193,3 +195,22 @@ def test_one_stands_by_and_takes_over_with_all_that_is_known(world: World) -> No
     finally:
         one.close()
         two.close()
+
+
+def test_nothing_is_told_that_could_not_be_noted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the right to write, the same would be told at every new beginning."""
+    refused = AccessDenied(message(KafkaMessage.REFUSED, reason="no right to write"))
+    office = OfficeByTopics(world.connection, world.topics, CODEC, CLOCK)
+
+    def refuse() -> None:
+        raise refused
+
+    try:
+        wait_until(office.elected, "it is elected", PATIENCE)
+        with monkeypatch.context() as patched:
+            patched.setattr(office._sender, "flush", refuse)
+            with pytest.raises(AccessDenied):
+                office.open()
+        assert {} == office.open().told
+    finally:
+        office.close()
