@@ -20,6 +20,7 @@ from connector.runtime.kafka.topics import Topics, TopicSpec, creation_commands
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages.translation import translation_for
 from connector.source.oracle.check import check_source
+from consumers.reconciler.exclusion import group_of
 
 if TYPE_CHECKING:
     from connector.commands.command import Subparsers
@@ -122,6 +123,7 @@ def _specs(base: Base) -> list[TopicSpec]:
 def _commands(base: Base) -> list[str]:
     kafka, specs = base.settings.kafka, _specs(base)
     groups = [CONNECTOR_GROUP, "cohortstream-reader", *(f"cohortstream.{sink}" for sink in base.settings.sinks)]
+    groups += [group_of(sink) for sink in base.settings.sinks]
     if base.settings.alerts.recipients:
         groups.append(NOTIFIER_GROUP)
     return [

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from connector.commands import scheduling
+from connector.commands import check, scheduling
 from connector.commands.scheduling import AGAIN_AFTER, ReconcilerRole, Timetable
 from connector.commands.settings import Settings
-from connector.commands.wiring.base import Base
+from connector.commands.wiring.base import Base, base_for_command
 from connector.runtime.errors import Busy, OperationalError, Unavailable
 from connector.runtime.health import Health
 from connector.runtime.kafka.connection import Connection
@@ -177,3 +177,12 @@ def test_a_sink_in_shadow_is_only_looked_at(monkeypatch: pytest.MonkeyPatch) -> 
     stage.role.run()
 
     assert stage.shadow == [True]
+
+
+def test_the_rules_for_the_broker_know_the_group_of_reconciliations() -> None:
+    """Whoever may not be in it cannot reconcile."""
+    sink = {"moodle": {"url": "https://moodle.example.test", "token": "t"}, "students": {"by": "idnumber"}}
+    settings = Settings.model_validate({"kafka": {"bootstrap_servers": "nowhere:1"}, "sinks": {"staging": sink}})
+    told = check._commands(base_for_command(settings))
+
+    assert [line for line in told if "--group cohortstream.staging.reconcile" in line]
