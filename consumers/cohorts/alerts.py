@@ -13,6 +13,8 @@ from schemas.records import Alert, AlertState
 
 _EVERY = timedelta(seconds=5)
 """How often standing counts are looked at; alerts about faults go out at once."""
+_OF_ONE = ("shadow", "cohort_gone.")
+"""Alerts that are told and cleared by the owner of a partition, never by two consumers at a time."""
 _PARKED_STEP = 2.0
 """A count that is told again must have grown or shrunk by this factor, or have gone back to nothing."""
 
@@ -24,6 +26,8 @@ class Alerts:
         self._desk, self._sink = desk, sink
         self._told: dict[str, Message] = {}
         self._counted: dict[str, int] = {}
+        self._ours: set[str] = set()
+        """Alerts for which there was a reason here."""
         self._next: datetime | None = None
 
     def look(self, now: datetime, directory_fault: Message | None) -> None:
@@ -37,13 +41,18 @@ class Alerts:
         self._next = now + _EVERY
         self._count(now)
 
-    def restore(self, standing: Iterable[Alert]) -> None:
-        """Alerts that an earlier process raised and may not have lived to clear; those of other sinks are passed over."""
-        for alert in standing:
-            entry = find(alert.code)
-            mine = alert.key.startswith(f"{self._sink}.") and alert.state is AlertState.RAISED
-            if mine and entry is not None and entry.placeholders == alert.parameters.keys():
-                about = alert.key.removeprefix(f"{self._sink}.")
+    def hear(self, told: Iterable[Alert]) -> None:
+        """What was said of this sink, in its order. Consumers share the alerts: one that ended may not have lived to clear
+        what it raised, and one that has no reason any more may clear what is true of another.
+        """
+        for alert in told:
+            entry, about = find(alert.code), alert.key.removeprefix(f"{self._sink}.")
+            if about == alert.key or entry is None or entry.placeholders != alert.parameters.keys():
+                continue
+            if alert.state is not AlertState.RAISED:
+                self._told.pop(about, None)  # if there is a reason here, it is told again
+                self._counted.pop(about, None)
+            elif about not in self._told:
                 self._told[about] = Message(entry, alert.parameters)
                 if about == "held" or about.startswith("parked."):
                     self._counted[about] = int(alert.parameters["count"])
@@ -73,18 +82,28 @@ class Alerts:
         shrank, what comes after would have to outgrow what is long decided.
         """
         told = self._counted.get(about, 0)
-        if count == told or (count and told / _PARKED_STEP < count < told * _PARKED_STEP):
+        if not count:
+            self._say(about, None, now)
+            return
+        self._ours.add(about)
+        if told / _PARKED_STEP < count < told * _PARKED_STEP:
             return
         self._counted[about] = count
-        self._say(about, message if count else None, now)
+        self._say(about, message, now)
 
     def _say(self, about: str, message: Message | None, now: datetime) -> None:
         last = self._told.get(about)
+        if message is not None:
+            self._ours.add(about)
         if message == last:
             return
         if message is None:
             assert last is not None
+            if not (about in self._ours or about.startswith(_OF_ONE) or self._desk.ledger.whole):
+                return  # another consumer has the reason; or it has ended, and whoever has all partitions clears it
             del self._told[about]
+            self._ours.discard(about)
+            self._counted.pop(about, None)
         else:
             self._told[about] = message
         spoken = message or last

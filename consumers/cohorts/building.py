@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -13,7 +12,6 @@ from connector.runtime.clock import Clock
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.group import SESSION_TIMEOUT
 from connector.runtime.kafka.producer import TransactionalProducer
-from connector.runtime.kafka.reading import BEGINNING, read_to_end
 from connector.runtime.kafka.topics import Topics, topic_id
 from connector.runtime.messages import Message
 from connector.runtime.telemetry import Labelled, Metrics, Pseudonym, Tracer
@@ -46,10 +44,11 @@ from consumers.cohorts.site_watch import SiteReader, SiteWatch
 from consumers.cohorts.spending import Spending
 from consumers.cohorts.students import Students
 from consumers.cohorts.tenancy import Tenancy
+from consumers.cohorts.told import Told
 from consumers.cohorts.unread import Unread
 from consumers.cohorts.witness import Witness
-from schemas.codec import Codec, Undecodable
-from schemas.records import Adoption, Alert, CohortEntry, LedgerEntry
+from schemas.codec import Codec
+from schemas.records import Adoption, CohortEntry, LedgerEntry
 
 _MEASURE_EVERY = 5.0
 LEASE = SESSION_TIMEOUT / 3
@@ -198,13 +197,15 @@ class CohortConsumer:
         topic = topic_id(connection, topics.memberships)
         parts = assemble(sink, settings, site, around, codec, log, self._signs, partitions, self.run, restorer, topic)
         self._consumer, self._desk = parts.consumer, parts.desk
-        parts.consumer.restore_alerts(_standing_alerts(connection, topics.alerts, codec, around.clock))
+        self._told = Told(connection, topics.alerts, codec, around.clock)
+        parts.consumer.hear_alerts(self._told.standing())
         tenancy = Tenancy(parts.desk, parts.consumer, parts.anew, restorer, topic, parts.consumer.commit)
         self._measure_at, self._measured = 0.0, frozenset[int]()
         self._inbox = KafkaInbox(connection, topics, f"cohortstream.{sink}", tenancy, parts.ledger)
 
     def run_once(self) -> None:
         """One turn; see ``Consumer.run_once``."""
+        self._consumer.hear_alerts(self._told.poll())
         self._consumer.run_once(self._inbox)
         now = self._desk.clock.monotonic()
         if now >= self._measure_at:
@@ -248,6 +249,7 @@ class CohortConsumer:
         """Finish what is under way, commit, write clean markers, leave the group."""
         self._inbox.close()
         self._signs.close()
+        self._told.close()
         self._producer.close()
 
     def abandon(self) -> None:
@@ -255,16 +257,5 @@ class CohortConsumer:
         self._desk.lease.end()
         self._desk.ledger.drop(self._desk.ledger.owned)
         self._signs.close()
+        self._told.close()
         self._inbox.close()
-
-
-def _standing_alerts(connection: Connection, topic: str, codec: Codec, clock: Clock) -> list[Alert]:
-    """The last word of every alert."""
-    found: dict[str, Alert] = {}
-    for batch in read_to_end(connection, topic, {0: BEGINNING}, clock):
-        for message in batch:
-            with suppress(Undecodable):  # of a release that is not ours: then it is not ours to clear
-                record = codec.decode(message.value or b"")
-                if isinstance(record, Alert):
-                    found[record.key] = record
-    return list(found.values())

@@ -74,6 +74,11 @@ class Ledger:
         """The partitions that are ours."""
         return frozenset(self._owned)
 
+    @property
+    def whole(self) -> bool:
+        """Whether all partitions are ours."""
+        return len(self._owned) == self._partitions
+
     def open(self, store: Store, marker: PartitionMarker, start: int | None = None) -> None:
         """A partition is ours now; its store holds what its topic holds. ``start``: where its records are read from, if
         not from the marker on.

@@ -171,9 +171,9 @@ class Consumer:
         waiting = self._rechecks.waiting + self._putting_back.waiting + len(self._desk.closed)
         return waiting or int(self._unread.waiting)
 
-    def restore_alerts(self, standing: Iterable[Alert]) -> None:
-        """What earlier processes raised, so that it can be cleared."""
-        self._alerts.restore(standing)
+    def hear_alerts(self, told: Iterable[Alert]) -> None:
+        """What consumers have said in alerts: others, earlier ones, and this one."""
+        self._alerts.hear(told)
 
     def watch(self, entry: LedgerEntry | CohortEntry) -> None:
         """Hear of every entry that is written."""

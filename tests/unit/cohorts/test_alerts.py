@@ -19,7 +19,9 @@ class Standing:
     def __init__(self) -> None:
         self.store, self.told = Store(None, "test"), list[Alert]()
         self.pause, self.site_doubt = SimpleNamespace(cause=None), None
-        self.ledger = SimpleNamespace(stores=lambda: [self.store], owned=frozenset({0}), tell=self.told.append)
+        self.ledger = SimpleNamespace(
+            stores=lambda: [self.store], owned=frozenset({0}), whole=True, tell=self.told.append
+        )
         self.witness = SimpleNamespace(stands=lambda _counts, _partitions: None)
 
     def hold(self, cohort: str, student: str, reason: str = "removal_limit") -> None:
@@ -79,7 +81,46 @@ def test_what_an_earlier_release_told_of_is_cleared_when_nothing_is_held() -> No
     standing = Standing()
     alerts = alerts_of(standing)
     parameters = {"count": "3", "limit": "500"}
-    alerts.restore([Alert("moodle.held", AlertState.RAISED, "CS5003", "consume", NOW, parameters)])
+    alerts.hear([Alert("moodle.held", AlertState.RAISED, "CS5003", "consume", NOW, parameters)])
     alerts.look(NOW, None)
 
     assert (standing.told[-1].key, *last(standing)) == ("moodle.held", AlertState.CLEARED, "CS5003", parameters)
+
+
+def test_a_consumer_does_not_clear_what_is_true_of_another() -> None:
+    """One that begins finds the alert of another and has no reason itself; alone, it knows that nobody has one."""
+    first, second = Standing(), Standing()
+    first.hold("A", "s1")
+    alerts_of(first).look(NOW, None)
+    second.ledger.whole = False
+    beginner = alerts_of(second)
+    beginner.hear(first.told)
+    beginner.look(NOW, None)
+    with_another = list(second.told)
+    second.ledger.whole = True
+    beginner.look(NOW + timedelta(minutes=1), None)
+
+    assert with_another == []
+    assert last(second)[0] is AlertState.CLEARED
+
+
+def test_an_alert_that_another_consumer_cleared_is_told_again_where_it_is_true() -> None:
+    """Both had a reason; one has it still, and its alert stands."""
+    first, second = Standing(), Standing()
+    one, other = alerts_of(first), alerts_of(second)
+    first.ledger.whole = second.ledger.whole = False
+    for standing, alerts in ((first, one), (second, other)):
+        standing.hold("A", "s1")
+        alerts.look(NOW, None)
+    one.hear(second.told)
+    second.store.put(leaver("A", "s1", status=EntryStatus.SETTLED))
+    other.look(NOW + timedelta(minutes=1), None)
+    one.look(NOW + timedelta(minutes=1), None)
+    unheard = len(first.told)
+    one.hear(second.told[1:])
+    one.look(NOW + timedelta(minutes=2), None)
+
+    assert last(second)[0] is AlertState.CLEARED
+    assert unheard == 1
+    assert last(first)[0] is AlertState.RAISED
+    assert len(first.told) == 2
