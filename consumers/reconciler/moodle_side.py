@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,6 +17,8 @@ from schemas.records import CohortEntry
 _MOST_DELETED = 2000
 """Accounts that are looked for at most in one comparison. More are never missing because single people were deleted, and
 how many of them were is no help then."""
+_RESOLVED_AT_ONCE = 2000
+"""Students in one question to the directory; eight calls, if it knows none of them."""
 
 
 class Accounts(Protocol):
@@ -41,16 +43,22 @@ class _Listed:
 class MoodleByReading:
     """Lists the site's cohorts once a comparison, then reads the members of those that are asked for."""
 
-    def __init__(self, reader: MoodleReader, accounts: Accounts) -> None:
-        self._reader, self._accounts = reader, accounts
+    def __init__(
+        self, reader: MoodleReader, accounts: Accounts, on_accounts: Callable[[int, int], None] = lambda _, __: None
+    ) -> None:
+        """``on_accounts`` hears how many students of how many were looked up, now and then: it may take minutes, where the
+        directory knows nobody yet.
+        """
+        self._reader, self._accounts, self._on_accounts = reader, accounts, on_accounts
         self._listed: _Listed | None = None
         self._resolved: dict[str, int | None] = {}
+        self._asked: set[str] = set()
         self._fresh = False
         self._looked_for = 0
 
     def begin(self) -> None:
         self._listed = None
-        self._resolved, self._looked_for = {}, 0
+        self._resolved, self._asked, self._looked_for = {}, set(), 0
 
     def view(self, cohorts: Sequence[CohortEntry], students: Collection[str]) -> MoodleView:
         wanted = [entry.moodle_id for entry in cohorts if entry.moodle_id is not None]
@@ -95,8 +103,12 @@ class MoodleByReading:
         if not self._fresh:
             self._accounts.keep_fresh()
             self._fresh = True
-        if unknown := [student for student in students if student not in self._resolved]:
-            self._resolved |= dict(_accounts_of(self._accounts.resolve(unknown).items()))
+        unknown = [student for student in students if student not in self._asked]
+        for start in range(0, len(unknown), _RESOLVED_AT_ONCE):
+            self._on_accounts(start, len(unknown))
+            some = unknown[start : start + _RESOLVED_AT_ONCE]
+            self._resolved |= dict(_accounts_of(self._accounts.resolve(some).items()))
+        self._asked.update(unknown)
         return self._resolved
 
 

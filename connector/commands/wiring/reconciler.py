@@ -58,10 +58,15 @@ def open_reconciliation(
         stack.callback(consumer.close)
         turn = turn_of(base, sink)
         stack.callback(turn.close)
+
+        def on_accounts(done: int, total: int) -> None:
+            turn.keep()
+            progress(Progress("looking accounts up", {}, done, total))
+
         yield Reconciliation(
             connector,
             consumer,
-            MoodleByReading(moodle.reader, moodle.directory),
+            MoodleByReading(moodle.reader, moodle.directory, on_accounts),
             base.settings.reconcile,
             base.clock,
             progress,

@@ -115,3 +115,12 @@ def test_no_more_than_a_few_thousand_accounts_are_looked_for() -> None:
         moodle.deleted(range(start, start + 1500))
 
     assert len(site.looked_for) == 2000
+
+
+def test_many_students_are_looked_up_in_parts() -> None:
+    """Each told before it begins: a first look may take minutes, and somebody watches whether anything moves."""
+    site, heard = Site(), list[tuple[int, int]]()
+    moodle = MoodleByReading(cast("MoodleReader", site), site, lambda done, total: heard.append((done, total)))
+    moodle.view([COHORT], {f"s{number}" for number in range(4500)})
+
+    assert (heard, site.asked["resolved"]) == ([(0, 4500), (2000, 4500), (4000, 4500)], 4500)
