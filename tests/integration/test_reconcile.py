@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from connector.commands import reconcile
+from connector.commands.main import make_parser
 from connector.commands.present import present
 from connector.commands.settings import Settings
 from connector.commands.wiring.base import base_for_command
@@ -144,6 +145,25 @@ def test_what_people_did_in_moodle_is_named_and_repaired(world: World, capsys: p
     finished = last_finished(base_for_command(settings), "moodle")
     assert finished is not None
     assert finished.timestamp() >= began - 1
+
+
+def test_a_run_is_written_as_a_page_and_remembered(
+    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """With itself as the last run of the chart; a comparison alone leaves nothing. The runs can be listed later."""
+    filled(world)
+    world.moodle.site.take_members("A", [world.user(1)])
+    settings, file = settings_of(world), tmp_path / "report.html"
+    with at_work(world), answering(world):
+        answer(world, capsys, settings, dry_run=True)
+        answer(world, capsys, settings, html=file)
+    reconcile.run(make_parser().parse_args(["reconcile", "--history", "--json"]), settings)
+    runs = json.loads(capsys.readouterr().out)
+    text = file.read_text(encoding="utf-8")
+
+    assert [("repaired", {"missing": 1}, {})] == [(run["verdict"], run["found"], run["left"]) for run in runs]
+    assert "1 found, 0 left, repaired</title>" in text
+    assert text.count("<g>") == 1
 
 
 def test_who_does_not_answer_is_named(world: World, capsys: pytest.CaptureFixture[str]) -> None:
