@@ -169,7 +169,7 @@ class Consumer:
     def _looks_waiting(self) -> int:
         """What was asked for and is not worked off."""
         waiting = self._rechecks.waiting + self._putting_back.waiting + len(self._desk.closed)
-        return waiting or int(self._unread.waiting)
+        return waiting or int(self._working and self._unread.waiting)  # in shadow nobody asks for accounts
 
     def hear_alerts(self, told: Iterable[Alert]) -> None:
         """What consumers have said in alerts: others, earlier ones, and this one."""

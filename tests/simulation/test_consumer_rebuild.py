@@ -87,6 +87,23 @@ def test_a_ledger_made_anew_repairs_what_the_old_one_did_not_know() -> None:
     assert {FOREIGN, FOREIGN + 1} <= day.moodle.of(COHORTS[0])
 
 
+def test_a_ledger_made_anew_in_shadow_is_read_when_the_shadow_ends() -> None:
+    """Until then the memberships wait, and nothing is left to be done: a run until all is done ends."""
+    day = day_with()
+    day.running.pop().inbox.close()
+    applying, day.settings = day.settings, day.settings.model_copy(update={"mode": "shadow"})
+    rebuild(day)
+    turn_until(day, lambda: day.running and read_again(day) and day.running[0].parts.consumer.idle)
+    writes = day.moodle.writes
+    day.running.pop().inbox.close()
+    day.settings = applying
+    turn_for(day, 60)
+
+    day._check_end()
+    assert writes == day.moodle.writes
+    assert {EntryStatus.SETTLED} == {entry.status for entry in day.ledger().values()}
+
+
 def test_held_removals_stay_held() -> None:
     """Beginning anew is no way past the breaker, nor is it a way to forget what waits for a person."""
     day = day_with(settings=HOLDING)
