@@ -15,7 +15,7 @@ from consumers.notifier.delivery import Delivery
 from consumers.notifier.loop import Notifier
 from consumers.notifier.news import FORGET_AFTER, delivery_key
 from consumers.notifier.polls import poll_key
-from schemas.records import AlertState, Checkpoint
+from schemas.records import Alert, AlertState, Checkpoint
 from tests.unit.notifier.values import (
     DAY,
     HELD,
@@ -196,6 +196,18 @@ def test_the_others_are_told_of_one_that_cannot_be_reached() -> None:
     assert delivery_key("ops") not in world.raised()
     assert world.subjects("chat")[2].startswith("over: 1: Alerts do not reach")
     assert 1 == len(world.subjects("ops"))
+
+
+def test_one_that_starts_anew_does_not_take_a_recipient_for_well_before_it_was_tried() -> None:
+    """Something waits for it, which is not due yet."""
+    world = World()
+    lost = Alert(delivery_key("ops"), AlertState.RAISED, "CS8002", "notify", NOW, {})
+    world.topics.alerts += [lost, outage()]
+    world.turn()
+    assert {delivery_key("ops"), OUTAGE} == world.raised()
+    world.turn(MINUTE)
+
+    assert {OUTAGE} == world.raised()
 
 
 def test_what_a_person_must_put_right_is_told_at_once_and_tried_rarely() -> None:

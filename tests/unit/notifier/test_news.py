@@ -82,6 +82,14 @@ def test_a_change_is_told_but_not_at_once() -> None:
     assert (Turn.CHANGED, "50", NOW) == (news.turn, news.told.parameters["count"], news.told.since)
 
 
+def test_a_change_does_not_come_along_before_its_time() -> None:
+    """Else a burst of others would bring each step of one that counts up."""
+    standing = seen(held(NOW + 5 * MINUTE, count=50), outage(NOW + 5 * MINUTE))
+    known = by_key(told(held(), NOW + MINUTE))
+
+    assert [("raised", OUTAGE)] == news_of(standing, known, NOW + 6 * MINUTE)
+
+
 def test_an_alert_that_comes_and_goes_fills_no_mailbox() -> None:
     """That it is back is told a quarter of an hour after it was told to be over."""
     known = by_key(told(healed(NOW), NOW))
