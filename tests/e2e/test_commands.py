@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connector.runtime.lifecycle import ExitCode
 from tests.demo.world import World
 from tests.e2e.roles import KAFKA, SINK, SOURCE, command
 
@@ -124,7 +125,9 @@ def test_nothing_is_held(world: World) -> None:
 
 
 def test_sync_does_everything_once_and_ends(world: World) -> None:
-    """The manual run: on topics of its own it finds Moodle as it should be, writes nothing new, and says how it stands."""
+    """The manual run: on topics of its own it finds a Moodle that somebody keeps, and waits for a person, who looks and
+    adopts. Then it finds all as it should be, writes nothing new, and says how it stands.
+    """
     since = world.moodle.mark()
     alone = {
         f"{KAFKA}TOPIC_PREFIX": "manual.",
@@ -133,8 +136,13 @@ def test_sync_does_everything_once_and_ends(world: World) -> None:
         "COHORTSTREAM__CONNECTOR__STATE_DIRECTORY": str(world.ends.directory / "manual"),
         "COHORTSTREAM__TELEMETRY__HTTP_PORTS": "{}",
     }
+    first = answer(world, "sync", "--once", status=6, overrides=alone)
+    plan = answer(world, "plan", overrides=alone)
+    asked = command(world, "adopt", plan["hash"], "--foreign", "keep", **alone)
     stands = answer(world, "sync", "--once", overrides=alone)
 
+    assert not first["sinks"]["moodle"]["adoption"]["writes"]
+    assert ExitCode.UNAVAILABLE == asked.returncode  # nobody is there to answer; the command stands for a day
     assert stands["connector"]["sources"]["scolarite"]["loaded"]
     assert stands["sinks"]["moodle"]["memberships"]["present settled"] > 0
     assert stands["sinks"]["moodle"]["lag"] <= 2 * 2  # transactions' own marks
