@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from consumers.cohorts.positions import Reading
+from consumers.cohorts.reasons import Reason
 from consumers.cohorts.store import Store
 from consumers.cohorts.transitions import follows_cohort
 from schemas.keys import encode_key, partition_of
@@ -166,6 +167,11 @@ class Ledger:
         """Memberships that are parked only because their cohort is."""
         held = self._owned.get(self.partition_of(cohort))
         return filter(follows_cohort, held.store.parked_in(cohort)) if held else iter(())
+
+    def held_while_vanished(self, cohort: str) -> Iterator[LedgerEntry]:
+        """Removals that are held only because their cohort has vanished."""
+        held = self._owned.get(self.partition_of(cohort))
+        return held.store.held_in(cohort, Reason.COHORT_VANISHED) if held else iter(())
 
     def entries_of(self, cohort: str) -> Iterator[LedgerEntry]:
         held = self._owned.get(self.partition_of(cohort))

@@ -28,6 +28,7 @@ from consumers.cohorts.putting_back import Again, PuttingBack
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.rechecks import Rechecks
 from consumers.cohorts.refill import Refill
+from consumers.cohorts.releasing import release_members
 from consumers.cohorts.removals import Removals
 from consumers.cohorts.site_watch import SiteWatch
 from consumers.cohorts.students import Students
@@ -184,7 +185,8 @@ class Consumer:
             return
         self._creations.note(entry)
         if entry.status is EntryStatus.SETTLED:
-            self._release_members(entry)
+            self._alerts.tell(f"cohort_gone.{entry.cohort}", None, self._now())
+            release_members(self._desk, entry, self._now())
 
     def resume(self, partition: int, *, blocked_until: datetime | None) -> None:
         for entry in self._desk.ledger.store(partition).unsettled_cohorts():
@@ -327,18 +329,6 @@ class Consumer:
         if wanted is not self._holding:
             self._holding = wanted
             inbox.hold(on=wanted)
-
-    def _release_members(self, cohort: CohortEntry) -> None:
-        """The cohort can be used: memberships that waited for it go on. Where it vanished before Moodle had it, those
-        that wait for another reason go on as well, and then wait for this one.
-        """
-        desk, now = self._desk, self._now()
-        self._alerts.tell(f"cohort_gone.{cohort.cohort}", None, now)
-        for entry in list(desk.ledger.parked_with_cohort(cohort.cohort)):
-            if cohort.moodle_id is None and entry.reason == Reason.COHORT_VANISHED:
-                continue
-            desk.ledger.put(transitions.unpark(entry, now, desk.settings.removal_settle))
-            desk.note(entry, "released", now, action="add", reason=entry.reason)
 
     def _close_cohort(self, cohort: str, now: datetime) -> None:
         """Moodle has no such cohort any more. It is made anew on command only."""

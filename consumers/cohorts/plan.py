@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Protocol
 
 from consumers.cohorts.reasons import Reason
-from schemas.records import CohortEntry, EntryStatus, LedgerEntry, Presence
+from schemas.records import CohortEntry, CohortState, EntryStatus, LedgerEntry, Presence
 
 
 class Doubt(Enum):
@@ -235,6 +235,8 @@ class _Draft:
         if user_id not in shown:
             return self._find(entry, EntryStatus.SETTLED)
         released = entry.reason == Reason.RELEASED
+        if not released and self._has_vanished(entry.cohort):
+            return self._find(entry, EntryStatus.HELD, Reason.COHORT_VANISHED)
         if not released and self._waits_for_siblings(entry, user_id):
             due_at = entry.due_at or self._now
             if self._now >= due_at + self._sibling_wait:
@@ -248,6 +250,11 @@ class _Draft:
             Removal(entry.cohort, cohort_id, user_id, entry.student, entry.desired_revision, released)
         )
         return None
+
+    def _has_vanished(self, cohort: str) -> bool:
+        """Whether the source has it no more. Then its members stay, those as well whose removal was told before."""
+        known = self._view.cohort(cohort)
+        return known is not None and known.state is CohortState.VANISHED
 
     def _others(self, entry: LedgerEntry, user_id: int) -> bool | None:
         """Whether another student key wants this user in the cohort; None: one of them has not been resolved yet."""

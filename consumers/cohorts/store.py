@@ -129,6 +129,10 @@ class Store:
         """Parked memberships of a cohort."""
         return self._select("cohort = ? AND status = 'parked'", (cohort,))
 
+    def held_in(self, cohort: str, reason: str) -> Iterator[LedgerEntry]:
+        """Removals of a cohort that are held for this reason."""
+        return self._select("cohort = ? AND status = 'held' AND reason = ?", (cohort, reason))
+
     def named(self, cohort: str, user_id: int) -> Iterator[LedgerEntry]:
         """Memberships of a cohort that were applied to this account."""
         return self._select("cohort = ? AND user_id = ?", (cohort, user_id))

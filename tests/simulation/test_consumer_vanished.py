@@ -77,3 +77,36 @@ def test_who_can_do_nothing_waits_between_turns() -> None:
         day._turn()
 
     assert day.timeline.seconds - began > turns * 0.04
+
+
+def _with_members() -> Day:
+    """Three students are in a cohort; the source says that one is out of it, and soon after that it has no such cohort."""
+    day = Day(1, Chances(), crashes=0.0)
+    day.revision = 1
+    _write(day, replace(VANISHED, state=CohortState.PRESENT, cause="first_load"))
+    for student in STUDENTS[:3]:
+        day._say(COHORT, student, Presence.PRESENT)
+    turn_until(day, lambda: len(day.moodle.of(COHORT)) == 3)
+    day._say(COHORT, STUDENT, Presence.ABSENT)
+    turn_until(day, lambda: day.ledger()[COHORT, STUDENT].status is EntryStatus.DUE)
+    _write(day, replace(VANISHED, revision=20))
+    return day
+
+
+def test_a_removal_that_was_due_is_held_when_its_cohort_vanishes() -> None:
+    """A cohort that vanished keeps its members, whatever was told of them before."""
+    day = _with_members()
+    turn_until(day, lambda: day.ledger()[COHORT, STUDENT].status is EntryStatus.HELD)
+
+    assert "cohort_vanished" == day.ledger()[COHORT, STUDENT].reason
+    assert 3 == len(day.moodle.of(COHORT))
+
+
+def test_such_a_removal_goes_on_when_the_cohort_is_there_again() -> None:
+    """By what the source said of the membership."""
+    day = _with_members()
+    turn_until(day, lambda: day.ledger()[COHORT, STUDENT].status is EntryStatus.HELD)
+    _write(day, replace(VANISHED, state=CohortState.PRESENT, cause="returned", revision=30))
+    turn_until(day, lambda: day.ledger()[COHORT, STUDENT].status is EntryStatus.SETTLED)
+
+    assert 2 == len(day.moodle.of(COHORT))
