@@ -98,7 +98,9 @@ class Judge:
                 if lost is None:
                     told.add(new.student)
                 else:
-                    owed.setdefault(new.student, set()).update(self._looks(lost, old, new))
+                    owed.setdefault(new.student, set()).update(
+                        self._looks(lost, old, new, waited=bool(change.stamped and change.stamped.waited))
+                    )
             if old is not None and (new is None or new.student != old.student):
                 owed.setdefault(old.student, set()).add(Hazard.DELETE if new is None else Hazard.KEY_CHANGE)
         for student, reasons in owed.items():
@@ -129,13 +131,13 @@ class Judge:
         found = (self.shape.timed and self._timely(stamped)) or (self.shape.numbered and self._in_time(stamped))
         return None if found else Hazard.LATE_COMMIT
 
-    def _looks(self, lost: Hazard, old: Row | None, new: Row) -> set[Hazard]:
+    def _looks(self, lost: Hazard, old: Row | None, new: Row, *, waited: bool) -> set[Hazard]:
         """What it may look like: a late commit may bear a stamp that is not later than that of the version before, and of
         a row that supported nothing the earlier stamp is not known.
         """
         found = {lost}
-        if lost is Hazard.LATE_COMMIT and self._loading:
-            # The load may read the row, and with it the stamp; and of what it never saw open nothing explains a stamp.
+        if lost is Hazard.LATE_COMMIT and (self._loading or waited):
+            # A load may read the row, and with it the stamp; and what was never seen open explains no stamp.
             found |= {Hazard.UNTOUCHED, Hazard.BACKWARDS}
         if lost is Hazard.LATE_COMMIT and old is not None:
             for before, now in ((old.stamp, new.stamp), (old.number, new.number)):

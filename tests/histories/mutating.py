@@ -57,7 +57,6 @@ def concerns(script: Script, only: Sequence[str]) -> bool:
         "exact": script.place.column.digits == 6,
         "set back": script.jump < 0,
         "half hidden": Hazard.HALF_HIDDEN in script.hazards,
-        "loading": not script.loaded,
         "queues": script.queues,
     }
     return all(sorts[word] for word in only)

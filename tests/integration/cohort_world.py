@@ -125,7 +125,7 @@ class World:
                 "state_directory": self.directory,
                 "removal_settle": "0s",
                 "recheck_window": "0s",
-                "parked_retry": "100ms",
+                "parked_retry": "1s",
                 "cohort_retry": "200ms",
                 "fault_retry": "500ms",
                 # What the breaker does has tests of its own; elsewhere whole cohorts come and go.
