@@ -82,6 +82,11 @@ def watermark(at: HintCursor, sight: Sight, bounds: Bounds) -> Watermark:
         against.append("open transactions of other instances cannot be seen")
     if sight.skew_s > _AHEAD_S:
         against.append(f"stamps are up to {sight.skew_s:.1f} s ahead of the database's clock")
+    ranges, gone, given_up = _followed(at.open_ranges, sight, bounds)
+    waiters, ripe = _waiters(at.open_ranges, gone, sight, bounds)
+    if len(waiters) > MOST_WAITERS:
+        against.append(f"{len(waiters)} long transactions have ended lately")
+        waiters = sorted(waiters, key=_low)[:MOST_WAITERS]
     margin = bounds.slack + timedelta(seconds=min(sight.skew_s, bounds.tolerance.total_seconds()))
     behind = margin if not against else max(bounds.overlap, margin)
     cursor = sight.now - behind
@@ -96,15 +101,10 @@ def watermark(at: HintCursor, sight: Sight, bounds: Bounds) -> Watermark:
         unseen = bounds.tolerance
         low -= unseen
         reach = (reach if stood is None else min(stood, reach)) - unseen
-    ranges, gone, given_up = _followed(at.open_ranges, sight, bounds)
-    waiters, ripe = _waiters(at.open_ranges, gone, sight, bounds)
     low = min([low, *(_low(found) for found in (*gone, *ripe))])
     opened = [_range_of(found, margin + unseen, sight.now) for found in _unfollowed(seen.open, at.open_ranges)]
     ranges = sorted((_reaching(found, reach) for found in (*ranges, *opened)), key=_low)
     waiters = sorted((_reaching(found, reach) for found in waiters), key=_low)
-    if len(waiters) > MOST_WAITERS:
-        against.append(f"{len(waiters)} long transactions have ended lately")
-        waiters = waiters[:MOST_WAITERS]
     cursor = min([cursor, *(_low(young) for young in ranges[MOST_RANGES:])])
     ranges = ranges[:MOST_RANGES]
     return Watermark(
@@ -138,8 +138,6 @@ def _waiters(
     ranges: tuple[OpenRange, ...], gone: list[OpenRange], sight: Sight, bounds: Bounds
 ) -> tuple[list[OpenRange], list[OpenRange]]:
     """The ranges of those who may have waited for a transaction that has gone, and which of them to read now."""
-    seen = sight.transactions
-    assert seen is not None
     kept, ripe = [], []
     # Set forward, the clock would end the time sooner than it is over.
     time = bounds.slack + bounds.tolerance

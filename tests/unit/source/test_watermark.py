@@ -201,13 +201,13 @@ def test_waiters_are_waited_for_no_longer_where_none_can_be_seen() -> None:
 
 
 def test_too_many_long_transactions_at_once_are_no_proof() -> None:
-    """Those that reach back furthest are kept."""
+    """Those that reach back furthest are kept, and the cursor stands where it stands without a proof."""
     many = seeing(*((f"t{n:04}", -600 + n) for n in range(MOST_WAITERS + 5)))
     first = watermark(cursor(-3), look(seen=many), BOUNDS)
     gone = watermark(then(first), look(1), BOUNDS)
 
     assert (MOST_WAITERS, at(-602)) == (len(waits(gone)), waits(gone)[0][0])
-    assert Safety.ASSUMED is gone.safety
+    assert (at(-9), Safety.ASSUMED) == (gone.cursor, gone.safety)
     assert "105 long transactions have ended lately" in gone.reason
 
 
