@@ -13,7 +13,7 @@ from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.errors import TransactionAborted
 from connector.runtime.kafka.group import GroupConsumer
 from connector.runtime.kafka.producer import TransactionalProducer
-from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up, offsets_at, read_to_end
+from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up, ends_of, offsets_at, read_to_end
 from connector.runtime.kafka.topics import Topics
 from connector.runtime.messages import ConsumerMessage, message
 from consumers.cohorts.ledger import Outgoing, remember_marker
@@ -93,13 +93,13 @@ class KafkaRestorer:
         return found
 
     def end_of(self, partition: int) -> int:
-        return self._ends(self._topics.memberships, [partition])[partition]
+        return ends_of(self._connection, self._topics.memberships, [partition])[partition]
 
     def reached(self, partitions: Collection[int]) -> Mapping[int, Mapping[str, int]]:
         if not partitions:
             return {}
-        ends = {"ledger_offset": self._ends(self._topics.ledger, partitions)}
-        ends["journal_offset"] = self._ends(self._topics.journal, partitions)
+        ends = {"ledger_offset": ends_of(self._connection, self._topics.ledger, partitions)}
+        ends["journal_offset"] = ends_of(self._connection, self._topics.journal, partitions)
         return {partition: {fact: of[partition] for fact, of in ends.items()} for partition in partitions}
 
     def _read(
@@ -118,13 +118,6 @@ class KafkaRestorer:
                     take(record, stores[record.partition])
             for partition, position in tail.positions.items():
                 stores[partition].set_fact(fact, str(position))
-        finally:
-            tail.close()
-
-    def _ends(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
-        tail = Tail(self._connection, topic, dict.fromkeys(partitions, BEGINNING))
-        try:
-            return tail.ends()
         finally:
             tail.close()
 

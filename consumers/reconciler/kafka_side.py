@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from connector.runtime.clock import Clock
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.group import members_of
-from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up, read_to_end
+from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up, ends_of, read_to_end
 from connector.runtime.kafka.sending import Sender
 from connector.runtime.kafka.signals import Signals
 from connector.runtime.kafka.topics import Topics
@@ -148,11 +148,7 @@ class ConsumerByTopics:
                     part.take(raw, self._codec)
 
     def _ends(self, topic: str) -> dict[int, int]:
-        looking = Tail(self._connection, topic, dict.fromkeys(range(self.partitions), BEGINNING))
-        try:
-            return looking.ends()
-        finally:
-            looking.close()
+        return ends_of(self._connection, topic, range(self.partitions))
 
     def _markers(self) -> dict[int, PartitionMarker]:
         """Every partition's marker, as of now; only what is new since the last call is read."""

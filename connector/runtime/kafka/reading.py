@@ -107,15 +107,7 @@ class Tail:
 
     def ends(self) -> dict[int, int]:
         """The end of each partition, uncommitted records included: what a dying predecessor may still commit."""
-        reader = self._connection.consumer(
-            group_id=self._connection.name("cohortstream-reader"), isolation_level="read_uncommitted"
-        )
-        try:
-            return {p: reader.get_watermark_offsets(TopicPartition(self.topic, p), 10.0)[1] for p in self._positions}
-        except KafkaException as error:
-            raise translate(error) from error
-        finally:
-            reader.close()
+        return ends_of(self._connection, self.topic, self._positions)
 
     def close(self) -> None:
         self._consumer.close()
@@ -125,6 +117,23 @@ class Tail:
             self._consumer.assign([TopicPartition(self.topic, p, o) for p, o in self._positions.items()])
         except KafkaException as error:
             raise translate(error) from error
+
+
+def ends_of(connection: Connection, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """The end of each of these partitions, uncommitted records included, without reading anything of them.
+
+    Raises:
+        KafkaFault: see ``errors``.
+    """
+    reader: Any = connection.consumer(
+        group_id=connection.name("cohortstream-reader"), isolation_level="read_uncommitted"
+    )
+    try:
+        return {p: reader.get_watermark_offsets(TopicPartition(topic, p), 10.0)[1] for p in partitions}
+    except KafkaException as error:
+        raise translate(error) from error
+    finally:
+        reader.close()
 
 
 def read_to_end(
