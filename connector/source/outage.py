@@ -9,6 +9,7 @@ from typing import Protocol
 
 from connector.runtime.errors import Halted, OperationalError, Unavailable
 from connector.runtime.messages import Message
+from connector.runtime.patience import growing_pause
 
 
 class Chance(Protocol):
@@ -49,7 +50,7 @@ class Outage:
         if self.problem is None:
             self.since = now
         self.problem, self.halted = fault.message, isinstance(fault, Halted)
-        pause = self._longest if self.halted else min(self._longest, self._first * 2.0 ** min(self.failures, 30))
+        pause = self._longest if self.halted else growing_pause(self._first, self._longest, self.failures)
         pause *= 0.5 + 0.5 * self._chance.random()
         if isinstance(fault, Unavailable) and fault.retry_after is not None:
             pause = max(pause, fault.retry_after.total_seconds())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from connector.runtime.clock import Clock
 from connector.runtime.messages import Message, MoodleMessage
+from connector.runtime.patience import growing_pause
 from consumers.moodle.errors import Halted, MoodleError, OutcomeUnknown, Unavailable
 
 _FIRST = 1.0
@@ -47,9 +48,9 @@ class Pause:
 
     def failed(self, error: MoodleError) -> None:
         """A call failed for a reason that is not its rows'."""
-        self._failures += 1
         self.failed_at = self._clock.monotonic()
-        backoff = self._halted_wait if isinstance(error, Halted) else min(_FIRST * 2 ** (self._failures - 1), _LONGEST)
+        backoff = self._halted_wait if isinstance(error, Halted) else growing_pause(_FIRST, _LONGEST, self._failures)
+        self._failures += 1
         # Moodle's maintenance page asks for 300 s whatever is the case, and costs nothing to ask for (measured on 4.5).
         asked = 0.0 if error.fault.kind is MoodleMessage.MAINTENANCE else error.fault.retry_after or 0.0
         self._until = self._clock.monotonic() + min(max(asked, backoff), _AT_MOST)

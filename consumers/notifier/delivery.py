@@ -10,6 +10,7 @@ from connector.runtime.clock import Clock
 from connector.runtime.errors import Halted, OperationalError, Unavailable
 from connector.runtime.messages import Message, NotifierMessage, message
 from connector.runtime.messages.translation import Translation
+from connector.runtime.patience import growing_pause
 from connector.runtime.telemetry import Count, Log, Metrics
 from consumers.notifier.carrier import Carrier
 from consumers.notifier.letter import write_letter
@@ -89,7 +90,7 @@ class Delivery:
     def _failed(self, fault: OperationalError, now: datetime) -> None:
         before, halted = self._failure, isinstance(fault, Halted)
         count = 0 if before is None else before.count
-        pause = _LONGEST_PAUSE_S if halted else min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(count, 30))
+        pause = _LONGEST_PAUSE_S if halted else growing_pause(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, count)
         if isinstance(fault, Unavailable) and fault.retry_after is not None:
             pause = max(pause, min(_LONGEST_PAUSE_S, fault.retry_after.total_seconds()))
         since = now if before is None else before.since

@@ -188,6 +188,19 @@ def test_the_maintenance_page_is_asked_for_soon_again() -> None:
     assert (True, False, True) == (soon, early, pause.trial)
 
 
+def test_a_moodle_that_is_away_for_days_is_asked_every_minute() -> None:
+    """However often it was tried: the pause neither grows for ever nor breaks."""
+    clock = HandClock()
+    pause = Pause(clock, 30.0)
+    for _ in range(5000):
+        pause.failed(error(Unavailable))
+    clock.seconds += 59
+    early = pause.trial
+    clock.seconds += 1
+
+    assert (False, True) == (early, pause.trial)
+
+
 def test_which_faults_are_the_sites() -> None:
     """A right missing for one cohort pauses nothing else."""
     kinds = [Unavailable, OutcomeUnknown, Halted, Refused, Forbidden]
