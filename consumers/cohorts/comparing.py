@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from consumers.cohorts import transitions
 from consumers.cohorts.plan import Accounts
@@ -22,6 +24,14 @@ class Rules:
     moodle_settle: timedelta
     strangers_stay: bool = True
     """Whether members whom no record names are left alone."""
+
+
+class View(Protocol):
+    """The ledger, as far as it is asked here."""
+
+    def named(self, cohort: str, user_id: int) -> Iterable[LedgerEntry]:
+        """Memberships of the cohort that were applied to this account."""
+        ...
 
 
 def compare(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, rules: Rules) -> LedgerEntry:
@@ -43,11 +53,26 @@ def compare(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, r
     return let_stay(told, rules.now) if is_stranger(told) and rules.strangers_stay else told
 
 
-def look(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, rules: Rules) -> LedgerEntry:
-    """What a recheck makes of an entry: ``compare``, and one more try for a row that Moodle refused."""
+def look(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, rules: Rules, view: View) -> LedgerEntry:
+    """What a recheck makes of an entry: ``compare``, one more try for a row that Moodle refused, and another decision about
+    a member who was let stay for a key that the ledger does not know.
+    """
     if entry.status is EntryStatus.PARKED and entry.reason == Reason.ROW_REFUSED:
         entry = transitions.unpark(entry, rules.now, rules.removal_settle)
-    return compare(entry, members, accounts, rules)
+    told = compare(entry, members, accounts, rules)
+    if told == entry and entry.user_id in members and kept_for_a_moved_key(entry, view):
+        return transitions.keep_no_longer(entry, rules.now, rules.removal_settle)
+    return told
+
+
+def kept_for_a_moved_key(entry: LedgerEntry, view: View) -> bool:
+    """Whether the account was let stay for nothing that the ledger records.
+
+    An account that several keys were applied to is decided by those: one of them may be held, or discarded by a person.
+    """
+    if entry.reason != Reason.OTHER_KEY or entry.desired is not Presence.ABSENT or entry.user_id is None:
+        return False
+    return all(other.student == entry.student for other in view.named(entry.cohort, entry.user_id))
 
 
 def _compare(entry: LedgerEntry, members: AbstractSet[int], accounts: Accounts, rules: Rules) -> LedgerEntry:

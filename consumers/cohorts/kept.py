@@ -8,30 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Protocol
 
 from consumers.cohorts import transitions
+from consumers.cohorts.comparing import kept_for_a_moved_key
 from consumers.cohorts.desk import Desk
-from consumers.cohorts.reasons import Reason
-from schemas.records import LedgerEntry, Presence
-
-
-class View(Protocol):
-    """The ledger, as far as it is asked here."""
-
-    def named(self, cohort: str, user_id: int) -> Iterable[LedgerEntry]:
-        """Memberships of the cohort that were applied to this account."""
-        ...
-
-
-def kept_for_a_moved_key(entry: LedgerEntry, view: View) -> bool:
-    """Whether the account was let stay for nothing that the ledger records.
-
-    An account that several keys were applied to is decided by those: one of them may be held, or discarded by a person.
-    """
-    if entry.reason != Reason.OTHER_KEY or entry.desired is not Presence.ABSENT or entry.user_id is None:
-        return False
-    return all(other.student == entry.student for other in view.named(entry.cohort, entry.user_id))
+from schemas.records import LedgerEntry
 
 
 def look_at_kept(desk: Desk, left: Iterable[LedgerEntry], now: datetime) -> None:

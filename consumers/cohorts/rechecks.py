@@ -14,12 +14,10 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 
-from consumers.cohorts import transitions
 from consumers.cohorts.calls import Reader, Shown, read_members
 from consumers.cohorts.comparing import Rules, look
 from consumers.cohorts.desk import Desk, Prepared
 from consumers.cohorts.foreign import look_for_strangers
-from consumers.cohorts.kept import kept_for_a_moved_key
 from consumers.cohorts.positions import Hold, Reading
 from schemas.records import EntryStatus, LedgerEntry
 
@@ -154,9 +152,8 @@ class Rechecks:
         desk, settings = self._desk, self._desk.settings
         now = desk.clock.now()
         stay = settings.foreign == "keep"
-        told = look(entry, members, desk.roll, Rules(now, settings.removal_settle, settings.moodle_settle, stay))
-        if told == entry and entry.user_id in members and kept_for_a_moved_key(entry, desk.ledger):
-            told = transitions.keep_no_longer(entry, now, settings.removal_settle)
+        rules = Rules(now, settings.removal_settle, settings.moodle_settle, stay)
+        told = look(entry, members, desk.roll, rules, desk.ledger)
         if told == entry:
             return False
         desk.ledger.put(told)

@@ -11,10 +11,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from consumers.cohorts.comparing import Rules, look
-from consumers.cohorts.kept import kept_for_a_moved_key
 from consumers.cohorts.plan import Accounts, build_plan
 from consumers.cohorts.store import Store
-from consumers.cohorts.transitions import keep_no_longer
 from schemas.records import CohortEntry, EntryStatus, LedgerEntry, Presence
 
 
@@ -82,9 +80,7 @@ def looked_at(
     for entry in entries:
         if entry.cohort not in members:
             continue
-        told = look(entry, members[entry.cohort], _NobodyKnown(), rules)
-        if told == entry and entry.user_id in members[entry.cohort] and kept_for_a_moved_key(entry, copy):
-            told = keep_no_longer(entry, rules.now, rules.removal_settle)
+        told = look(entry, members[entry.cohort], _NobodyKnown(), rules, copy)
         if told != entry:
             copy.store.put(told)
             changed.append(told)

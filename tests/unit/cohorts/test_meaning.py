@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.runtime.messages import MoodleMessage
-from consumers.cohorts.kept import kept_for_a_moved_key
+from consumers.cohorts.comparing import kept_for_a_moved_key
 from consumers.cohorts.meaning import find_meant, read_for_removal, read_keys
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.transitions import keep_no_longer
