@@ -16,7 +16,6 @@ from connector.runtime.telemetry import MemoryMetrics, MemoryTracer, Pseudonym
 from consumers.cohorts.building import LEASE, Assembled, Site, Surroundings, assemble
 from consumers.cohorts.settings import SinkSettings
 from consumers.cohorts.tenancy import Tenancy
-from schemas.keys import encode_key, partition_of
 from schemas.records import (
     CohortChanged,
     CohortState,
@@ -28,7 +27,7 @@ from schemas.records import (
     MembershipChanged,
     Presence,
 )
-from tests.simulation.fake_kafka import CODEC, COMMANDS, MEMBERSHIPS, Broker, Crash, Inbox, Restorer, TransactionLog
+from tests.simulation.fake_kafka import CODEC, MEMBERSHIPS, Broker, Crash, Inbox, Restorer, TransactionLog
 from tests.simulation.fake_moodle import Chances, FakeMoodle, ReadingHalf
 from tests.simulation.fake_signs import Adopted, Signs
 from tests.simulation.threads import EPOCH, Threads, Timeline
@@ -168,10 +167,7 @@ class Day:
                 if self._history:
                     self._write(self.rng.choice(self._history))
             case "recheck":
-                now = self.timeline.now()
-                command = Command("id", "recheck", one, "reconciler", now, now + timedelta(hours=1))
-                partition = partition_of(one, PARTITIONS)
-                self.broker.append(COMMANDS, partition, encode_key(one), CODEC.encode(COMMANDS, command))
+                self._order("recheck", one, author="reconciler")
 
     def _turn(self) -> None:
         while len(self.running) < self.processes:
@@ -271,18 +267,28 @@ class Day:
             self.told_present[cohort, student] = self.timeline.seconds
         self._write(record)
 
-    def _announce(self, cohort: str) -> None:
+    def _announce(
+        self,
+        cohort: str,
+        state: CohortState = CohortState.PRESENT,
+        category: str | None = None,
+    ) -> None:
         self.revision += 1
-        record = CohortChanged(
-            cohort, cohort, CohortState.PRESENT, EPOCH, EPOCH, self.revision, "first_load", "test", "f"
+        cause = "first_load" if state is CohortState.PRESENT else "vanished"
+        self.broker.publish(
+            CohortChanged(cohort, cohort, state, EPOCH, EPOCH, self.revision, cause, "test", "f", category)
         )
-        key = encode_key(cohort, None)
-        self.broker.append(MEMBERSHIPS, partition_of(cohort, PARTITIONS), key, CODEC.encode(MEMBERSHIPS, record))
 
     def _write(self, record: MembershipChanged) -> None:
-        key = encode_key(record.cohort, record.student)
-        value = CODEC.encode(MEMBERSHIPS, record)
-        self.broker.append(MEMBERSHIPS, partition_of(record.cohort, PARTITIONS), key, value)
+        self.broker.publish(record)
+
+    # What persons and the reconciler ask for.
+
+    def _order(self, kind: str, cohort: str, id: str = "id", **more: Any) -> None:  # noqa: A002 - the field's name
+        """Send a command that stands for an hour, unless ``more`` says otherwise."""
+        now = self.timeline.now()
+        plain: dict[str, Any] = {"author": "ana", "issued_at": now, "expires_at": now + timedelta(hours=1)}
+        self.broker.publish(Command(id, kind, cohort, **(plain | more)))
 
     # The promises.
 

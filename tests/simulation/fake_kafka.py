@@ -13,7 +13,17 @@ from consumers.cohorts.loop import Arrivals
 from consumers.cohorts.putting_back import Again
 from consumers.cohorts.store import Store
 from schemas.codec import SingleObjectCodec
-from schemas.records import CohortEntry, Command, JournalEntry, LedgerEntry, PartitionMarker, Record
+from schemas.keys import encode_key, partition_of
+from schemas.records import (
+    CohortChanged,
+    CohortEntry,
+    Command,
+    JournalEntry,
+    LedgerEntry,
+    MembershipChanged,
+    PartitionMarker,
+    Record,
+)
 from tests.simulation.threads import Timeline
 
 CODEC = SingleObjectCodec()
@@ -45,6 +55,17 @@ class Broker:
     ) -> None:
         log = self.topics.setdefault((topic, partition), [])
         log.append(Message(topic, partition, len(log), key, value, 0, headers or {}))
+
+    def publish(self, record: MembershipChanged | CohortChanged | Command) -> None:
+        """Write a record where the connector, or whoever sends a command, does: by its cohort."""
+        match record:
+            case MembershipChanged():
+                topic, key = MEMBERSHIPS, encode_key(record.cohort, record.student)
+            case CohortChanged():
+                topic, key = MEMBERSHIPS, encode_key(record.cohort, None)
+            case Command():
+                topic, key = COMMANDS, encode_key(record.cohort)
+        self.append(topic, partition_of(record.cohort, self.partitions), key, CODEC.encode(topic, record))
 
     def log(self, topic: str, partition: int) -> list[Message]:
         return self.topics.get((topic, partition), [])

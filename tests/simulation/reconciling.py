@@ -17,19 +17,16 @@ from consumers.reconciler.report import Report
 from consumers.reconciler.run import Reconciliation
 from consumers.reconciler.settings import ReconcileSettings
 from consumers.reconciler.sides import PartitionView, Scope, Target
-from schemas.keys import encode_key, partition_of
 from schemas.records import (
-    CohortChanged,
     CohortEntry,
     CohortState,
     LedgerEntry,
     Notification,
-    PartitionMarker,
     Presence,
 )
 from tests.simulation.cohorts import PARTITIONS, Day
 from tests.simulation.fake_kafka import CODEC, COMMANDS, MEMBERSHIPS
-from tests.simulation.threads import EPOCH
+from tests.simulation.words import markers
 
 LEDGER = "moodle.ledger"
 
@@ -78,7 +75,7 @@ class World:
         for cohort in sorted({cohort for cohort, _ in gone} - alive - self.vanished):
             counts["vanished"] += 1
             self.vanished.add(cohort)
-            self._announce(cohort, CohortState.VANISHED)
+            day._announce(cohort, CohortState.VANISHED)
         absent = {place for place in gone if place[0] in alive}
         for place in sorted(absent & self.suspects):
             counts["published"] += 1
@@ -86,18 +83,6 @@ class World:
         self.suspects = absent - self.suspects
         counts["suspected"] += len(self.suspects)
         return counts
-
-    def _announce(self, cohort: str, state: CohortState) -> None:
-        day = self.day
-        day.revision += 1
-        record = CohortChanged(cohort, cohort, state, EPOCH, EPOCH, day.revision, "vanished", "test", "f")
-        value = CODEC.encode(MEMBERSHIPS, record)
-        day.broker.append(MEMBERSHIPS, partition_of(cohort, PARTITIONS), encode_key(cohort, None), value)
-
-    def cohort_entries(self) -> dict[str, CohortEntry]:
-        """The ledger's last word about each cohort."""
-        found = (entry for entry in self.day.broker.records(LEDGER) if isinstance(entry, CohortEntry))
-        return {entry.cohort: entry for entry in found}
 
 
 @dataclass
@@ -164,11 +149,10 @@ class Consumer:
         )
 
     def backlog(self, target: Target) -> int:
-        records = self.world.day.broker.records(LEDGER)
-        markers = {one.partition: one for one in records if isinstance(one, PartitionMarker)}
+        reached_by = markers(self.world.day)
 
         def behind(p: int) -> bool:
-            marker = markers.get(p)
+            marker = reached_by.get(p)
             reached = (0, 0) if marker is None else (marker.next_offset, marker.commands_offset)
             return reached[0] < target.memberships[p] or reached[1] < target.commands[p]
 
@@ -191,8 +175,7 @@ class Consumer:
         day = self.world.day
         self.watched = Watched.of(differences)
         for command in commands_for(differences, day.timeline.now(), lambda: f"command {next(self.world.numbers)}"):
-            partition = partition_of(command.cohort, PARTITIONS)
-            day.broker.append(COMMANDS, partition, encode_key(command.cohort), CODEC.encode(COMMANDS, command))
+            day.broker.publish(command)
 
     def pending(self) -> int:
         watched = replace(self.watched, pending=set())

@@ -13,10 +13,10 @@ import pytest
 from connector.commands.holding import Item, compare, items_of, mark_of
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.settings import SinkSettings
-from schemas.keys import encode_key, partition_of
-from schemas.records import Alert, AlertState, Command, EntryStatus, JournalEntry, LedgerEntry, Presence
+from schemas.keys import partition_of
+from schemas.records import Alert, AlertState, EntryStatus, JournalEntry, LedgerEntry, Presence
 from tests.simulation.cohorts import COHORTS, PARTITIONS, SETTINGS, STUDENTS, TWIN, Day
-from tests.simulation.fake_kafka import CODEC, COMMANDS, Crash
+from tests.simulation.fake_kafka import COMMANDS, Crash
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.turns import turn_for, turn_until
 
@@ -59,20 +59,10 @@ def held(day: Day) -> list[LedgerEntry]:
 def ask(day: Day, kind: str, items: Iterable[Item], mark: str) -> None:
     """Send these commands as the command line does."""
     now = day.timeline.now()
+    until = now + timedelta(hours=24)
     for number, item in enumerate(items):
-        command = Command(
-            f"{kind} {mark} {now} {number}",
-            kind,
-            item.cohort,
-            "ana",
-            now,
-            now + timedelta(hours=24),
-            item.student,
-            item.revision,
-            mark,
-        )
-        partition = partition_of(item.cohort, PARTITIONS)
-        day.broker.append(COMMANDS, partition, encode_key(item.cohort), CODEC.encode(COMMANDS, command))
+        name = f"{kind} {mark} {now} {number}"
+        day._order(kind, item.cohort, name, student=item.student, revision=item.revision, hash=mark, expires_at=until)
 
 
 def frozen(day: Day) -> tuple[list[Item], str]:

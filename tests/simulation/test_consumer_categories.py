@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from schemas.keys import encode_key, partition_of
-from schemas.records import CohortChanged, CohortState, EntryStatus, Presence
-from tests.simulation.cohorts import PARTITIONS, SETTINGS, Day
-from tests.simulation.fake_kafka import CODEC, MEMBERSHIPS
+from schemas.records import EntryStatus, Presence
+from tests.simulation.cohorts import SETTINGS, Day
 from tests.simulation.fake_moodle import Chances
-from tests.simulation.threads import EPOCH
 from tests.simulation.turns import turn_for, turn_until
 
 COHORTS = 16
 RETRY = SETTINGS.cohort_retry.total_seconds()
 
 
-def announce(day: Day, cohort: str, category: str) -> None:
-    day.revision += 1
-    record = CohortChanged(
-        cohort, cohort, CohortState.PRESENT, EPOCH, EPOCH, day.revision, "first_load", "test", "f", category
-    )
-    place = partition_of(cohort, PARTITIONS)
-    day.broker.append(MEMBERSHIPS, place, encode_key(cohort, None), CODEC.encode(MEMBERSHIPS, record))
-
-
 def waiting_day() -> Day:
     """Many cohorts in a category that Moodle does not have, each with a member, and one in another such category."""
     day = Day(41, Chances(), crashes=0.0)
     for number in range(COHORTS):
-        announce(day, f"L{number:02d}", "LATE")
+        day._announce(f"L{number:02d}", category="LATE")
         day._say(f"L{number:02d}", "s01", Presence.PRESENT)
-    announce(day, "N00", "NEVER")
+    day._announce("N00", category="NEVER")
     day._say("N00", "s01", Presence.PRESENT)
     turn_until(day, lambda: len(parked(day)) == COHORTS + 1)
     return day

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from consumers.cohorts.reasons import Reason
-from schemas.keys import encode_key, partition_of
-from schemas.records import Command, EntryStatus, JournalEntry, Presence
-from tests.simulation.cohorts import COHORTS, FOREIGN, PARTITIONS, SETTINGS, STUDENTS, Day
-from tests.simulation.fake_kafka import CODEC, COMMANDS
+from schemas.records import EntryStatus, JournalEntry, Presence
+from tests.simulation.cohorts import COHORTS, FOREIGN, SETTINGS, STUDENTS, Day
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.test_consumer_adoption import adopt, stop, why
 from tests.simulation.turns import turn_for, turn_until
@@ -74,9 +70,7 @@ def test_one_who_carries_the_key_of_a_wanted_student_by_now_stays() -> None:
     day._announce(COHORTS[1])
     turn_until(day, lambda: day.moodle.of(COHORTS[1]) == {102})
     day.moodle.accounts[STUDENTS[2]] = FOREIGN + 2
-    now = day.timeline.now()
-    command = Command("look", "recheck", COHORT, "ana", now, now + timedelta(hours=1))
-    day.broker.append(COMMANDS, partition_of(COHORT, PARTITIONS), encode_key(COHORT), CODEC.encode(COMMANDS, command))
+    day._order("recheck", COHORT)
     turn_for(day, 60)
 
     assert FOREIGN + 2 in day.moodle.of(COHORT)
@@ -93,9 +87,8 @@ def test_the_mode_shadow_looks_for_nobody() -> None:
     assert number is not None
     day.moodle.members[number].add(FOREIGN + 2)
     day._say(COHORT, STUDENTS[2], Presence.PRESENT)
-    now, reads = day.timeline.now(), day.moodle.member_reads
-    command = Command("look", "recheck", COHORT, "ana", now, now + timedelta(hours=1))
-    day.broker.append(COMMANDS, partition_of(COHORT, PARTITIONS), encode_key(COHORT), CODEC.encode(COMMANDS, command))
+    reads = day.moodle.member_reads
+    day._order("recheck", COHORT)
     turn_for(day, 60)
 
     assert day.moodle.of(COHORT) == {101, FOREIGN + 2}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from schemas.keys import partition_of
-from schemas.records import PartitionMarker, Presence
+from schemas.records import Presence
 from tests.simulation.cohorts import COHORTS, PARTITIONS, STUDENTS, Day
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.turns import turn_for, turn_until
+from tests.simulation.words import markers
 
 
 def _clean(day: Day) -> dict[int, bool]:
     """What the topic says of each partition."""
-    found = day.broker.records("moodle.ledger")
-    return {marker.partition: marker.clean for marker in found if isinstance(marker, PartitionMarker)}
+    return {partition: marker.clean for partition, marker in markers(day).items()}
 
 
 def test_no_call_goes_out_while_the_topic_says_that_nobody_works_there() -> None:

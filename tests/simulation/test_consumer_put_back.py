@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 import pytest
 
 from schemas.codec import SingleObjectCodec, Undecodable
-from schemas.keys import encode_key, partition_of
-from schemas.records import Command, JournalEntry, Presence, Record
+from schemas.keys import partition_of
+from schemas.records import JournalEntry, Presence, Record
 from tests.simulation import cohorts
 from tests.simulation.cohorts import PARTITIONS, STUDENTS, Day
-from tests.simulation.fake_kafka import CODEC, COMMANDS, MEMBERSHIPS
+from tests.simulation.fake_kafka import MEMBERSHIPS
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.turns import turn_for, turn_until
 
@@ -57,9 +56,7 @@ def begun(codec: EarlierRelease, *states: Presence) -> tuple[Day, int]:
 
 
 def put_back(day: Day, offset: int) -> None:
-    now = day.timeline.now()
-    command = Command("put back", "recheck", COHORT, "ana", now, now + timedelta(hours=1), STUDENT, offset=offset)
-    day.broker.append(COMMANDS, PLACE, encode_key(COHORT), CODEC.encode(COMMANDS, command))
+    day._order("recheck", COHORT, "put back", student=STUDENT, offset=offset)
 
 
 def outcomes(day: Day) -> list[tuple[str | None, str | None, Mapping[str, str]]]:
@@ -163,11 +160,9 @@ def test_a_crash_loses_none_that_was_put_back(codec: EarlierRelease, turns: int)
 def test_commands_are_followed_once_though_they_are_read_twice(codec: EarlierRelease) -> None:
     """A recheck that waits makes a successor read again what stands behind it."""
     day, _ = begun(codec)
-    now = day.timeline.now()
     day.moodle.chances = Chances(unavailable=1.0)
     for name, kind in (("look", "recheck"), ("again", "recreate")):
-        command = Command(name, kind, COHORT, "ana", now, now + timedelta(hours=1))
-        day.broker.append(COMMANDS, PLACE, encode_key(COHORT), CODEC.encode(COMMANDS, command))
+        day._order(kind, COHORT, name)
     for _ in range(3):
         turn_for(day, 5)
         crash(day)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
-from schemas.keys import encode_key, partition_of
-from schemas.records import Command, PartitionMarker, Presence
+from schemas.keys import partition_of
+from schemas.records import Presence
 from tests.simulation import cohorts
 from tests.simulation.cohorts import COHORTS, PARTITIONS, SETTINGS, Day
-from tests.simulation.fake_kafka import CODEC, COMMANDS
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.turns import turn_for, turn_until
+from tests.simulation.words import markers
 
 TURNS = (*range(1, 25), 30, 40)
 """After how many turns the consumer ends: most things happen at the beginning."""
@@ -84,7 +82,7 @@ def test_a_crash_after_a_command_loses_no_recheck(turns: int) -> None:
     day = settled_day(22)
     taken = take_out_by_hand(day)
     for cohort in COHORTS:
-        ask_for_recheck(day, cohort)
+        day._order("recheck", cohort, f"look {cohort}")
     turn_with_live_records(day, turns)
     crash(day)
     day._settle()
@@ -133,22 +131,9 @@ def test_a_command_is_passed_when_it_is_worked_off() -> None:
     """Who waits for the marker to pass a command knows that its recheck was done."""
     day = settled_day(25)
     cohort, user = take_out_by_hand(day)[0]
-    ask_for_recheck(day, cohort)
+    day._order("recheck", cohort)
     partition = partition_of(cohort, PARTITIONS)
-
-    def passed() -> bool:
-        records = day.broker.records("moodle.ledger")
-        markers = [one for one in records if isinstance(one, PartitionMarker) and one.partition == partition]
-        return markers[-1].commands_offset == 1
-
-    turn_until(day, passed)
+    turn_until(day, lambda: markers(day)[partition].commands_offset == 1)
 
     entry = next(entry for entry in day.ledger().values() if (entry.cohort, entry.user_id) == (cohort, user))
     assert (entry.status.value, user in day.moodle.of(cohort)) in {("pending", False), ("settled", True)}
-
-
-def ask_for_recheck(day: Day, cohort: str) -> None:
-    now = day.timeline.now()
-    command = Command(f"look {cohort}", "recheck", cohort, "operator", now, now + timedelta(hours=1))
-    partition = partition_of(cohort, PARTITIONS)
-    day.broker.append(COMMANDS, partition, encode_key(cohort), CODEC.encode(COMMANDS, command))

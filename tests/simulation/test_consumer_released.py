@@ -5,25 +5,16 @@ from __future__ import annotations
 import pytest
 
 from schemas.keys import Key, decode_key, encode_key, partition_of
-from schemas.records import CohortChanged, CohortEntry, CohortState, EntryStatus, LedgerEntry, Presence
+from schemas.records import CohortEntry, CohortState, EntryStatus, LedgerEntry, Presence
 from tests.simulation.cohorts import COHORTS, PARTITIONS, STUDENTS, Day
 from tests.simulation.fake_kafka import CODEC, MEMBERSHIPS
 from tests.simulation.test_consumer_rebuild import HOLDING, day_with, read_again, rebuild
-from tests.simulation.threads import EPOCH
 from tests.simulation.turns import turn_for, turn_until
 
 ABSENT, PRESENT = Presence.ABSENT, Presence.PRESENT
 COHORT, LEFT = COHORTS[1], STUDENTS[9]
 """``LEFT`` was a member, and is none any more when the cohort vanishes."""
 MEMBERS = STUDENTS[:9]
-
-
-def told(day: Day, cohort: str, state: CohortState) -> None:
-    """What the source says of the cohort itself."""
-    day.revision += 1
-    record = CohortChanged(cohort, cohort, state, EPOCH, EPOCH, day.revision, state.value, "test", "f")
-    partition = partition_of(cohort, PARTITIONS)
-    day.broker.append(MEMBERSHIPS, partition, encode_key(cohort, None), CODEC.encode(MEMBERSHIPS, record))
 
 
 def tombstone(day: Day, cohort: str, *students: str | None) -> None:
@@ -44,7 +35,7 @@ def vanished_day(seed: int = 5, **more: object) -> Day:
     day = day_with(seed, **more)  # type: ignore[arg-type]  # as it is passed on
     day._say(COHORT, LEFT, ABSENT)
     turn_until(day, lambda: 109 not in day.moodle.of(COHORT))
-    told(day, COHORT, CohortState.VANISHED)
+    day._announce(COHORT, CohortState.VANISHED)
     turn_until(day, lambda: place(day).state is CohortState.VANISHED)
     return day
 
@@ -150,7 +141,7 @@ def test_a_cohort_that_comes_back_is_a_new_one(pause: float) -> None:
     added, number = list(day.moodle.added), day.moodle.number(COHORT)
     release(day)
     turn_for(day, pause)
-    told(day, COHORT, CohortState.PRESENT)
+    day._announce(COHORT, CohortState.PRESENT)
     for student in (*MEMBERS[:3], STUDENTS[12]):
         day._say(COHORT, student, PRESENT)
     turn_until(day, lambda: 112 in day.moodle.of(COHORT))
@@ -168,10 +159,10 @@ def test_a_cohort_that_comes_back_is_a_new_one(pause: float) -> None:
 def test_a_cohort_can_be_released_twice() -> None:
     """It came back, and vanished again."""
     day = released_day()
-    told(day, COHORT, CohortState.PRESENT)
+    day._announce(COHORT, CohortState.PRESENT)
     day._say(COHORT, MEMBERS[0], PRESENT)
     turn_until(day, lambda: place(day).moodle_id)
-    told(day, COHORT, CohortState.VANISHED)
+    day._announce(COHORT, CohortState.VANISHED)
     first = place(day).forgotten
     turn_until(day, lambda: place(day).state is CohortState.VANISHED)
     release(day, COHORT, MEMBERS[:1])
@@ -186,7 +177,7 @@ def test_replaying_from_the_beginning_brings_nothing_back(returned: bool) -> Non
     """Neither who was forgotten nor who had left before, although the topic still says that they were members once."""
     day = released_day()
     if returned:
-        told(day, COHORT, CohortState.PRESENT)
+        day._announce(COHORT, CohortState.PRESENT)
         day._say(COHORT, MEMBERS[0], PRESENT)
         turn_until(day, lambda: place(day).moodle_id)
         turn_for(day, 20)
@@ -207,7 +198,7 @@ def test_a_rebuild_after_a_release_writes_nothing(returned: bool) -> None:  # no
     """The topic is read from its first record on: it vanishes and is released once more."""
     day = released_day()
     if returned:
-        told(day, COHORT, CohortState.PRESENT)
+        day._announce(COHORT, CohortState.PRESENT)
         day._say(COHORT, MEMBERS[0], PRESENT)
         turn_until(day, lambda: place(day).moodle_id)
     shown, writes = day.moodle.of(COHORT), day.moodle.writes
@@ -227,7 +218,7 @@ def test_what_waits_in_a_released_cohort_waits_no_longer() -> None:
     day._say(COHORT, STUDENTS[1], ABSENT)
     day._say(COHORT, STUDENTS[-1], PRESENT)  # has no account yet
     turn_until(day, lambda: {EntryStatus.HELD, EntryStatus.PARKED} <= {e.status for e in ledger(day).values()})
-    told(day, COHORT, CohortState.VANISHED)
+    day._announce(COHORT, CohortState.VANISHED)
     turn_until(day, lambda: place(day).state is CohortState.VANISHED)
     release(day, COHORT, [*STUDENTS[:10], STUDENTS[-1]])
     turn_until(day, lambda: place(day).forgotten)
@@ -246,7 +237,7 @@ def test_who_was_about_to_be_added_to_a_released_cohort_is_not() -> None:
     process.parts.consumer._students.offer = lambda now: False  # type: ignore[method-assign]  # nobody is found any more
     day._say(COHORT, STUDENTS[15], PRESENT)
     turn_until(day, lambda: len(process.parts.desk.backlog))
-    told(day, COHORT, CohortState.VANISHED)
+    day._announce(COHORT, CohortState.VANISHED)
     release(day, COHORT, [*STUDENTS[:10], STUDENTS[15]])
     turn_until(day, lambda: place(day).forgotten)
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
-from schemas.keys import encode_key, partition_of
-from schemas.records import CohortEntry, Command, EntryStatus, Presence
-from tests.simulation.cohorts import PARTITIONS, STUDENTS, Day
-from tests.simulation.fake_kafka import CODEC, COMMANDS
+from schemas.records import CohortEntry, EntryStatus, Presence
+from tests.simulation.cohorts import STUDENTS, Day
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.turns import turn_for, turn_until
 
@@ -30,10 +26,7 @@ def _with_a_deleted_cohort() -> Day:
     day.moodle.delete(COHORT)
     day._say(COHORT, STUDENTS[3], Presence.PRESENT)
     turn_until(day, lambda: _last(day).reason == "cohort_gone")
-    now = day.timeline.now()
-    command = Command("id", "recreate", COHORT, "operator", now, now + timedelta(hours=1))
-    partition = partition_of(COHORT, PARTITIONS)
-    day.broker.append(COMMANDS, partition, encode_key(COHORT), CODEC.encode(COMMANDS, command))
+    day._order("recreate", COHORT)
     return day
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
 
 import pytest
 
-from schemas.codec import SingleObjectCodec
-from schemas.keys import encode_key, partition_of
-from schemas.records import Command, EntryStatus, Presence
+from schemas.records import EntryStatus, Presence
 from tests.simulation.cohorts import COHORTS, Day, make_day
 from tests.simulation.fake_moodle import Chances
 
@@ -141,11 +138,8 @@ def test_a_cohort_that_a_person_deleted_is_made_anew_on_command() -> None:
     day, cohort = _with_a_deleted_cohort(16)
     whole = next(c for c in COHORTS if c != cohort and day.moodle.of(c))
     before = day.moodle.number(whole)
-    now = day.timeline.now()
     for name in (cohort, whole):
-        command = Command(name, "recreate", name, "operator", now, now + timedelta(hours=1))
-        topic, partition = "moodle.commands", partition_of(name, 4)
-        day.broker.append(topic, partition, encode_key(name), SingleObjectCodec().encode(topic, command))
+        day._order("recreate", name, name)
     day._settle()
 
     assert _wanted_in(day, cohort) == day.moodle.of(cohort)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from schemas.keys import encode_key, partition_of
 from schemas.records import CohortChanged, CohortState, EntryStatus, Presence
-from tests.simulation.cohorts import PARTITIONS, STUDENTS, Day
-from tests.simulation.fake_kafka import CODEC, MEMBERSHIPS
+from tests.simulation.cohorts import STUDENTS, Day
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.threads import EPOCH
 from tests.simulation.turns import turn_for, turn_until
@@ -16,17 +14,12 @@ COHORT, STUDENT = "C0", STUDENTS[0]
 VANISHED = CohortChanged(COHORT, COHORT, CohortState.VANISHED, EPOCH, EPOCH, 1, "vanished", "test", "f")
 
 
-def _write(day: Day, record: CohortChanged) -> None:
-    partition = partition_of(record.cohort, PARTITIONS)
-    day.broker.append(MEMBERSHIPS, partition, encode_key(record.cohort, None), CODEC.encode(MEMBERSHIPS, record))
-
-
 def _after_a_vanished_cohort(*, announced: bool = True) -> Day:
     """A membership is wanted in a cohort that vanished before Moodle had it."""
     day = Day(1, Chances(), crashes=0.0)
     day.revision = 1
     if announced:
-        _write(day, VANISHED)
+        day.broker.publish(VANISHED)
     day._say(COHORT, STUDENT, Presence.PRESENT)
     turn_until(day, lambda: (COHORT, STUDENT) in day.ledger())
     turn_for(day, 10)
@@ -47,7 +40,7 @@ def test_memberships_that_waited_for_a_cohort_that_vanished_wait_for_this_reason
     """The reason that is shown is the one that holds."""
     day = _after_a_vanished_cohort(announced=False)
     before = day.ledger()[COHORT, STUDENT].reason
-    _write(day, VANISHED)
+    day.broker.publish(VANISHED)
     turn_for(day, 10)
 
     assert (before, day.ledger()[COHORT, STUDENT].reason) == ("cohort_unannounced", "cohort_vanished")
@@ -57,7 +50,7 @@ def test_memberships_that_waited_for_a_cohort_that_vanished_wait_for_this_reason
 def test_memberships_of_a_vanished_cohort_are_applied_when_it_is_there_again() -> None:
     """The source's word that it has the cohort makes it, and releases who waited."""
     day = _after_a_vanished_cohort()
-    _write(day, replace(VANISHED, state=CohortState.PRESENT, cause="returned", revision=9))
+    day.broker.publish(replace(VANISHED, state=CohortState.PRESENT, cause="returned", revision=9))
     turn_for(day, 10)
 
     assert day.moodle.of(COHORT) == {100}
@@ -83,13 +76,13 @@ def _with_members() -> Day:
     """Three students are in a cohort; the source says that one is out of it, and soon after that it has no such cohort."""
     day = Day(1, Chances(), crashes=0.0)
     day.revision = 1
-    _write(day, replace(VANISHED, state=CohortState.PRESENT, cause="first_load"))
+    day.broker.publish(replace(VANISHED, state=CohortState.PRESENT, cause="first_load"))
     for student in STUDENTS[:3]:
         day._say(COHORT, student, Presence.PRESENT)
     turn_until(day, lambda: len(day.moodle.of(COHORT)) == 3)
     day._say(COHORT, STUDENT, Presence.ABSENT)
     turn_until(day, lambda: day.ledger()[COHORT, STUDENT].status is EntryStatus.DUE)
-    _write(day, replace(VANISHED, revision=20))
+    day.broker.publish(replace(VANISHED, revision=20))
     return day
 
 
@@ -106,7 +99,7 @@ def test_such_a_removal_goes_on_when_the_cohort_is_there_again() -> None:
     """By what the source said of the membership."""
     day = _with_members()
     turn_until(day, lambda: day.ledger()[COHORT, STUDENT].status is EntryStatus.HELD)
-    _write(day, replace(VANISHED, state=CohortState.PRESENT, cause="returned", revision=30))
+    day.broker.publish(replace(VANISHED, state=CohortState.PRESENT, cause="returned", revision=30))
     turn_until(day, lambda: day.ledger()[COHORT, STUDENT].status is EntryStatus.SETTLED)
 
     assert 2 == len(day.moodle.of(COHORT))

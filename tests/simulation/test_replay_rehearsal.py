@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import timedelta
 
 import pytest
 
@@ -14,10 +13,8 @@ from consumers.cohorts.plan import Doubt
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.rehearsal import Change, Copy, Op, leaving, looked_at, rehearse, siblings_of, students_of
 from consumers.cohorts.store import Store
-from schemas.keys import encode_key, partition_of
-from schemas.records import CohortEntry, Command, EntryStatus, LedgerEntry, Presence
-from tests.simulation.cohorts import COHORTS, FOREIGN, PARTITIONS, SETTINGS, STUDENTS, Day
-from tests.simulation.fake_kafka import CODEC, COMMANDS
+from schemas.records import CohortEntry, EntryStatus, LedgerEntry, Presence
+from tests.simulation.cohorts import COHORTS, FOREIGN, SETTINGS, STUDENTS, Day
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.test_consumer_identity import ONE, OTHER, A, day_with, recheck, swap
 from tests.simulation.turns import turn_for, turn_until
@@ -87,11 +84,8 @@ def test_what_is_shown_is_what_is_done(seed: int) -> None:
     day = tampered_day(seed)
     shown = rehearsed(day)
     added, removed = len(day.moodle.added), len(day.moodle.removed)
-    now = day.timeline.now()
     for number, one in enumerate(shown):
-        command = Command(f"{number}", "recheck", one.cohort, "ana", now, now + timedelta(hours=1), one.student)
-        partition = partition_of(one.cohort, PARTITIONS)
-        day.broker.append(COMMANDS, partition, encode_key(one.cohort), CODEC.encode(COMMANDS, command))
+        day._order("recheck", one.cohort, f"{number}", student=one.student)
     turn_for(day, 60)
 
     assert shown

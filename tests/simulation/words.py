@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from consumers.cohorts.site_identity import judge
 from consumers.moodle.values import Sighting
-from schemas.keys import encode_key, name_in
-from schemas.records import Alert, AlertState, Command, PartitionMarker
+from schemas.keys import name_in
+from schemas.records import Alert, AlertState, PartitionMarker
 from tests.simulation.cohorts import PARTITIONS, Day
-from tests.simulation.fake_kafka import CODEC, COMMANDS
 
 
 def markers(day: Day) -> dict[int, PartitionMarker]:
@@ -20,11 +17,8 @@ def markers(day: Day) -> dict[int, PartitionMarker]:
 
 def say(day: Day, kind: str, marks: dict[int, str], number: int = 1) -> None:
     """Send a command to each partition."""
-    now = day.timeline.now()
     for partition, mark in marks.items():
-        name = name_in(partition, PARTITIONS)
-        command = Command(f"{kind}{number}", kind, name, "ana", now, now + timedelta(hours=1), hash=mark)
-        day.broker.append(COMMANDS, partition, encode_key(name), CODEC.encode(COMMANDS, command))
+        day._order(kind, name_in(partition, PARTITIONS), f"{kind}{number}", hash=mark)
 
 
 def site_marks(day: Day) -> dict[int, str]:
