@@ -112,7 +112,7 @@ class AlertSettings(Section):
 
     again_after: Duration = timedelta(minutes=15)
     """The soonest that one alert is told again because it changed or came back, so that one that comes and goes fills no
-    mailbox. That it is over is told at once."""
+    mailbox. That it is over does not wait for this, only for `gather`."""
 
     remind_every: Duration = timedelta(days=1)
     """How often an alert that goes on standing is told again. 0: never."""
