@@ -18,7 +18,7 @@ from consumers.cohorts.desk import Desk
 from consumers.cohorts.positions import Hold
 from consumers.cohorts.resets import reset_cohort, reset_entry
 from consumers.cohorts.site_watch import SiteWatch
-from schemas.records import Command, JournalEntry, PartitionMarker, SiteIdentity
+from schemas.records import Command, PartitionMarker, SiteIdentity
 
 BEGINS_ANEW = frozenset({"rebuild", "accept_site"})
 """Kinds of commands that begin a partition anew."""
@@ -137,7 +137,7 @@ class Anew:
                 self._begin(partition, command, site)
                 return
             hold.release()
-            self._note(command, "command_refused", refusal, now)
+            self.desk.answer(command, "command_refused", now, reason=refusal)
         del self._asked[partition]
 
     def _judge(self, command: Command, partition: int) -> tuple[str | None, SiteIdentity | None]:
@@ -163,7 +163,7 @@ class Anew:
         """Said in the same transaction as that it was followed, so that no crash has it followed twice."""
         ledger = self.desk.ledger
         other_site = command.kind == "accept_site"
-        self._note(command, "approval", None, self.desk.clock.now())
+        self.desk.answer(command, "approval", self.desk.clock.now())
         self._asked.pop(partition, None)
         ledger.begin_anew(
             partition,
@@ -199,17 +199,3 @@ class Anew:
         # Else the marker would be a step ahead: after the last page nobody would read the topic from its beginning.
         ledger.advance(partition, rewriting=at.text)
         return False
-
-    def _note(self, command: Command, kind: str, reason: str | None, now: datetime) -> None:
-        self.desk.ledger.note(
-            JournalEntry(
-                at=now,
-                kind=kind,
-                run=self.desk.run,
-                cohort=command.cohort,
-                plan=command.hash,
-                reason=reason,
-                author=command.author,
-                details={"command": command.id, "asked": command.kind},
-            )
-        )

@@ -23,7 +23,7 @@ from consumers.cohorts.roll import Roll
 from consumers.cohorts.settings import SinkSettings
 from consumers.cohorts.witness import Witness
 from consumers.moodle.errors import MoodleError
-from schemas.records import EntryStatus, JournalEntry, LedgerEntry
+from schemas.records import Command, EntryStatus, JournalEntry, LedgerEntry
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,33 @@ class Desk:
                 cohort=entry.cohort,
                 student=entry.student,
                 **({"revision": entry.desired_revision, "user_id": entry.user_id} | more),
+            )
+        )
+
+    def answer(
+        self,
+        command: Command,
+        kind: str,
+        now: datetime,
+        *,
+        reason: str | None = None,
+        answer: str | None = None,
+        **details: str,
+    ) -> None:
+        """Append to the journal what became of a command. By its id the command is not followed a second time."""
+        self.ledger.note(
+            JournalEntry(
+                at=now,
+                kind=kind,
+                run=self.run,
+                cohort=command.cohort,
+                student=command.student,
+                revision=command.revision or 0,
+                plan=command.hash,
+                answer=answer,
+                reason=reason,
+                author=command.author,
+                details={"command": command.id, "asked": command.kind} | details,
             )
         )
 

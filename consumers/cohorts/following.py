@@ -18,7 +18,7 @@ from consumers.cohorts.putting_back import PuttingBack
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.rechecks import Rechecks
 from schemas.codec import Codec, Undecodable
-from schemas.records import Command, EntryStatus, JournalEntry
+from schemas.records import Command, EntryStatus
 
 RECHECK = "recheck"
 """The kind of command that asks for a look; the only one that is followed as often as it is read."""
@@ -65,18 +65,18 @@ class Following:
         if command.kind == ADOPT:
             self._adopting.follow(command, now, None if refusal is None else refusal.reason)
         elif refusal is not None:
-            self._note(command, "command_refused", refusal.reason, now)
+            self._desk.answer(command, "command_refused", now, reason=refusal.reason)
         elif command.kind == RECHECK:
             self._recheck(command, offset, now)
         elif command.kind == ACCEPT_DIRECTORY:
             self._desk.accepted_loss = int(command.hash or 0)
-            self._note(command, "approval", None, now)
+            self._desk.answer(command, "approval", now)
         elif command.kind in BEGINS_ANEW:
             self._anew.hear(command, self._place_of(command), offset)
         elif command.kind == "recreate":
             self._recreate(command, now)
         elif command.kind == "freeze":
-            self._note(command, "frozen", None, now)
+            self._desk.answer(command, "frozen", now)
         else:
             self._decide(command, now)
 
@@ -101,44 +101,28 @@ class Following:
             self._putting_back.ask(command, command.offset, hold)
         else:
             hold.release()
-            self._note(command, "command_refused", "not_taken_in", now)
+            self._desk.answer(command, "command_refused", now, reason="not_taken_in")
 
     def _decide(self, command: Command, now: datetime) -> None:
         """Let one held removal pass, or leave it undone, if it is still the one that the person saw."""
         assert command.student is not None
         entry = self._desk.ledger.entry(command.cohort, command.student)
         if entry is None or entry.status is not EntryStatus.HELD or entry.desired_revision != command.revision:
-            self._note(command, "command_refused", "changed_since", now)
+            self._desk.answer(command, "command_refused", now, reason="changed_since")
             return
         if command.kind == "approve":
             self._desk.ledger.put(transitions.release(entry, now))
-            self._note(command, "approval", None, now)
+            self._desk.answer(command, "approval", now)
         else:
             self._desk.ledger.put(transitions.discard(entry, now))
-            self._note(command, "discarded", None, now)
+            self._desk.answer(command, "discarded", now)
 
     def _recreate(self, command: Command, now: datetime) -> None:
         """Make a cohort anew that a person had deleted in Moodle."""
         entry = self._desk.ledger.cohort(command.cohort)
         if entry is None or entry.reason != Reason.COHORT_GONE:
-            self._note(command, "command_refused", "not_gone", now)
+            self._desk.answer(command, "command_refused", now, reason="not_gone")
             return
         self._desk.ledger.put_cohort(transitions.reopen_cohort(entry, now))
         members_unknown(self._desk, command.cohort, now)
-        self._note(command, "approval", None, now)
-
-    def _note(self, command: Command, kind: str, reason: str | None, now: datetime) -> None:
-        self._desk.ledger.note(
-            JournalEntry(
-                at=now,
-                kind=kind,
-                run=self._desk.run,
-                cohort=command.cohort,
-                student=command.student,
-                revision=command.revision or 0,
-                plan=command.hash,
-                reason=reason,
-                author=command.author,
-                details={"command": command.id, "asked": command.kind},
-            )
-        )
+        self._desk.answer(command, "approval", now)

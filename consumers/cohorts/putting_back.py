@@ -16,7 +16,7 @@ from consumers.cohorts.desk import Desk
 from consumers.cohorts.intake import Intake
 from consumers.cohorts.positions import Hold
 from consumers.cohorts.rechecks import Rechecks
-from schemas.records import Command, JournalEntry
+from schemas.records import Command
 
 Place = tuple[int, int]
 """Partition and offset in the memberships topic."""
@@ -67,25 +67,10 @@ class PuttingBack:
                 ("compacted", None) if again.message is None else self._intake.take_again(again.message, now)
             )
             for command, hold in waiting:
-                self._note(command, "put_back", answer, reason, now)
+                self._desk.answer(command, "put_back", now, reason=reason, answer=answer, offset=str(command.offset))
                 self._rechecks.ask(command.cohort, command.student, now, hold)
 
     def forget(self, partitions: AbstractSet[int]) -> None:
         """Partitions are ours no longer; the commands stay held and are read again by whoever has them."""
         self._awaited = {place: asked for place, asked in self._awaited.items() if place[0] not in partitions}
         self._unasked = [place for place in self._unasked if place[0] not in partitions]
-
-    def _note(self, command: Command, kind: str, answer: str, reason: str | None, now: datetime) -> None:
-        self._desk.ledger.note(
-            JournalEntry(
-                at=now,
-                kind=kind,
-                run=self._desk.run,
-                cohort=command.cohort,
-                student=command.student,
-                answer=answer,
-                reason=reason,
-                author=command.author,
-                details={"command": command.id, "asked": command.kind, "offset": str(command.offset)},
-            )
-        )
