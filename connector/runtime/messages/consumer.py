@@ -11,7 +11,7 @@ class ConsumerMessage(Entry):
     UNDECODABLE = (
         "CS5001",
         "A record of {topic} cannot be decoded: {reason}.",
-        "See the dead letter; replay it once the cause is removed.",
+        "Run the release, or name the schema registry, that it was written with. Without it the state would be wrong.",
     )
     TOO_MANY_FAULTS = (
         "CS5002",
