@@ -152,6 +152,12 @@ class FakeMoodle:
     def number(self, cohort: str) -> int | None:
         return next((i for i, name in self.cohorts.items() if name == cohort), None)
 
+    def members_in(self, cohort: str) -> set[int]:
+        """Who is in a cohort that is there; for people who change it by hand."""
+        number = self.number(cohort)
+        assert number is not None
+        return self.members[number]
+
     def of(self, cohort: str) -> set[int]:
         """Who is in the cohort; nobody while it does not exist."""
         number = self.number(cohort)

@@ -63,9 +63,7 @@ def test_one_who_carries_the_key_of_a_wanted_student_by_now_stays() -> None:
     """Though that student's account was known as another when the cohort was compared."""
     day = taken_over(5, STUDENTS[1], STUDENTS[2])
     turn_until(day, lambda: day.moodle.of(COHORT) == {101, 102})
-    number = day.moodle.number(COHORT)
-    assert number is not None
-    day.moodle.members[number].add(FOREIGN + 2)
+    day.moodle.members_in(COHORT).add(FOREIGN + 2)
     day._say(COHORTS[1], STUDENTS[2], Presence.PRESENT)  # whose account is asked for, and remembered
     day._announce(COHORTS[1])
     turn_until(day, lambda: day.moodle.of(COHORTS[1]) == {102})
@@ -83,9 +81,7 @@ def test_the_mode_shadow_looks_for_nobody() -> None:
     turn_until(day, lambda: day.moodle.of(COHORT) == {101})
     stop(day)
     day.settings = REMOVE.model_copy(update={"mode": "shadow"})
-    number = day.moodle.number(COHORT)
-    assert number is not None
-    day.moodle.members[number].add(FOREIGN + 2)
+    day.moodle.members_in(COHORT).add(FOREIGN + 2)
     day._say(COHORT, STUDENTS[2], Presence.PRESENT)
     reads = day.moodle.member_reads
     day._order("recheck", COHORT)

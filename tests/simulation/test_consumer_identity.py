@@ -79,16 +79,14 @@ def test_a_key_of_two_accounts_is_nobodys_until_one_is_left() -> None:
 def test_a_key_that_moved_to_another_account_is_removed_where_it_was_added() -> None:
     """The new account, which somebody else may have put there, is left alone; the next addition is the new one's."""
     day = day_with(ONE)
-    number = day.moodle.number(A)
-    assert number is not None
     day.moodle.accounts[ONE] = 105
-    day.moodle.members[number] |= {105, FOREIGN}
+    day.moodle.members_in(A).update({105, FOREIGN})
     turn_for(day, 130)
     day._say(A, ONE, ABSENT)
     turn_until(day, lambda: 101 not in day.moodle.of(A))
     turn_for(day, 10)
     left = day.moodle.of(A)
-    day.moodle.members[number].discard(105)
+    day.moodle.members_in(A).discard(105)
     day._say(A, ONE, PRESENT)
     turn_until(day, lambda: 105 in day.moodle.of(A))
     turn_for(day, 5)
@@ -101,10 +99,8 @@ def test_a_key_that_moved_to_another_account_is_removed_where_it_was_added() -> 
 def test_an_account_that_was_merged_into_another_is_followed() -> None:
     """The old one is deleted and its memberships go; the key is the new one's, who comes in by a look, and out again."""
     day = day_with(ONE)
-    number = day.moodle.number(A)
-    assert number is not None
     day.moodle.deleted.add(101)
-    day.moodle.members[number].discard(101)
+    day.moodle.members_in(A).discard(101)
     day.moodle.accounts[ONE] = 106
     turn_for(day, 130)
     recheck(day, ONE)
@@ -119,8 +115,6 @@ def test_an_account_that_was_merged_into_another_is_followed() -> None:
 def test_a_deleted_account_blocks_nobody() -> None:
     """Its membership has gone with it: who leaves with it leaves, who is added with it is parked, the others go on."""
     day = day_with(*STUDENTS[1:9])
-    number = day.moodle.number(A)
-    assert number is not None
     day.moodle.deleted.add(101)  # its row has stayed, as it may after a merge or an import
     for student in STUDENTS[1:9]:
         day._say(A, student, ABSENT)
@@ -286,9 +280,7 @@ def test_a_student_who_is_named_after_the_look_counts_too(monkeypatch: pytest.Mo
 def test_keys_are_asked_for_in_bulk_and_only_of_those_who_leave() -> None:
     """One question for all that leave a cohort, none for those who are not there any more."""
     day = day_with(*STUDENTS[1:9])
-    number = day.moodle.number(A)
-    assert number is not None
-    day.moodle.members[number] -= {101, 102}
+    day.moodle.members_in(A).difference_update({101, 102})
     asked = day.moodle.key_reads
     for student in STUDENTS[1:7]:
         day._say(A, student, ABSENT)

@@ -123,9 +123,7 @@ def test_what_a_later_record_has_superseded_changes_nothing(codec: EarlierReleas
 def test_its_key_is_compared_with_moodle_in_any_case(codec: EarlierRelease) -> None:
     """Also when the record itself says nothing new."""
     day, offset = begun(codec, Presence.PRESENT)
-    number = day.moodle.number(COHORT)
-    assert number is not None
-    day.moodle.members[number].clear()
+    day.moodle.members_in(COHORT).clear()
     put_back(day, offset)
     turn_until(day, lambda: day.moodle.of(COHORT) == {USER})
 

@@ -74,11 +74,8 @@ def test_a_ledger_made_anew_repairs_what_the_old_one_did_not_know() -> None:
     day = day_with()
     day._say(COHORTS[1], STUDENTS[1], ABSENT)
     turn_until(day, lambda: 101 not in day.moodle.of(COHORTS[1]))
-    first, second = day.moodle.number(COHORTS[1]), day.moodle.number(COHORTS[2])
-    assert first is not None
-    assert second is not None
-    day.moodle.members[first].add(101)
-    day.moodle.members[second].discard(102)
+    day.moodle.members_in(COHORTS[1]).add(101)
+    day.moodle.members_in(COHORTS[2]).discard(102)
     rebuild(day)
     turn_until(day, lambda: 101 not in day.moodle.of(COHORTS[1]) and 102 in day.moodle.of(COHORTS[2]))
     turn_for(day, 30)

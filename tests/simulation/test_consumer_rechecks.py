@@ -41,14 +41,12 @@ def take_out_by_hand(day: Day) -> list[tuple[str, int]]:
     """A person takes one member out of each cohort."""
     taken = []
     for cohort in COHORTS:
-        number = day.moodle.number(cohort)
-        assert number is not None
         user = next(
             day.moodle.accounts[student]
             for student in sorted(day.moodle.accounts)
-            if day._present(cohort, student) and day.moodle.accounts[student] in day.moodle.members[number]
+            if day._present(cohort, student) and day.moodle.accounts[student] in day.moodle.members_in(cohort)
         )
-        day.moodle.members[number].remove(user)
+        day.moodle.members_in(cohort).remove(user)
         taken.append((cohort, user))
     return taken
 

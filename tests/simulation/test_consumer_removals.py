@@ -50,9 +50,7 @@ def test_an_approved_removal_that_had_to_wait_is_read_and_planned_again() -> Non
     """A member who left by hand meanwhile is not removed a second time."""
     day, process = _with_an_approved_removal()
     turn_for(day, 60)
-    number = day.moodle.number(COHORT)
-    assert number is not None
-    day.moodle.members[number].clear()
+    day.moodle.members_in(COHORT).clear()
     _calls_are_free(process)
     turn_for(day, 30)
 

@@ -65,9 +65,7 @@ def test_a_replay_repairs_what_people_changed() -> None:
     cohort, student = next(
         key for key, entry in day.ledger().items() if entry.desired is entry.applied is Presence.PRESENT
     )
-    number = day.moodle.number(cohort)
-    assert number is not None
-    day.moodle.members[number].remove(day.moodle.accounts[student])
+    day.moodle.members_in(cohort).remove(day.moodle.accounts[student])
     day._write(day.wanted[cohort, student])
     day._settle()
 

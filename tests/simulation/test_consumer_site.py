@@ -24,9 +24,7 @@ def settled_day(students: int = 12, processes: int = 1) -> Day:
         for student in STUDENTS[:students]:
             day._say(cohort, student, PRESENT)
     turn_until(day, lambda: all(len(day.moodle.of(cohort)) == students for cohort in COHORTS))
-    number = day.moodle.number(COHORTS[0])
-    assert number is not None
-    day.moodle.members[number] |= {FOREIGN, FOREIGN + 1}
+    day.moodle.members_in(COHORTS[0]).update({FOREIGN, FOREIGN + 1})
     turn_for(day, 130)  # the next look
     for cohort in COHORTS:
         day._say(cohort, STUDENTS[0], PRESENT)  # something to commit
@@ -110,9 +108,7 @@ def test_what_moodle_has_already_is_not_sent_again_after_it_was_accepted() -> No
     added = len(day.moodle.added)
     day.moodle.url = "https://moved.test"
     turn_until(day, lambda: "CS5022" in standing(day))
-    number = day.moodle.number(COHORTS[3])
-    assert number is not None
-    day.moodle.members[number].discard(105)
+    day.moodle.members_in(COHORTS[3]).discard(105)
     writes = day.moodle.writes
     say(day, "accept_site", site_marks(day))
     turn_for(day, 120)

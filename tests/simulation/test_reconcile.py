@@ -120,8 +120,7 @@ def tamper(name: str) -> Callable[[World], str]:
 def test_every_deed_is_called_by_its_name(deed: str, kind: Drift, *, left: bool) -> None:
     """And what may be repaired is."""
     world = settled_world(5)
-    for number in (FOREIGN, FOREIGN + 1):
-        world.day.moodle.members[world.day.moodle.number(COHORTS[0]) or 0].discard(number)
+    world.day.moodle.members_in(COHORTS[0]).difference_update({FOREIGN, FOREIGN + 1})
     tamper(deed)(world)
     report = world.reconcile()
     world.go_on(LATER)

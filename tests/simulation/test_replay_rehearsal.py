@@ -43,9 +43,7 @@ def tampered_day(seed: int) -> Day:
     turn_for(day, 20)
     turn_until(day, lambda: day.running[0].parts.consumer.idle)
     for cohort in COHORTS:
-        number = day.moodle.number(cohort)
-        assert number is not None
-        members = day.moodle.members[number]
+        members = day.moodle.members_in(cohort)
         members -= set(rng.sample(sorted(members - {FOREIGN, FOREIGN + 1}), min(2, len(members) - 2)))
         members |= {day.moodle.accounts[student] for student in rng.sample(sorted(day.moodle.accounts), 3)}
     return day
@@ -99,9 +97,7 @@ def test_who_carries_a_wanted_key_by_now_is_not_shown_as_leaving() -> None:
     day = day_with(ONE, OTHER)
     day._say(A, ONE, Presence.ABSENT)
     turn_until(day, lambda: day.moodle.of(A) == {105})
-    number = day.moodle.number(A)
-    assert number is not None
-    day.moodle.members[number].add(101)
+    day.moodle.members_in(A).add(101)
     plain = rehearsed(day)
     swap(day)
     turn_for(day, 130)  # what was known of accounts is asked again
