@@ -16,7 +16,7 @@ from connector.commands.topic_reading import latest
 from connector.commands.wiring.base import Base, base_for_command
 from connector.runtime.kafka import topics
 from connector.runtime.kafka.group import CONNECTOR_GROUP, members_of
-from connector.runtime.kafka.reading import BEGINNING, Tail
+from connector.runtime.kafka.reading import ends_of
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import Message, find
 from connector.runtime.messages.translation import Translation, translation_for
@@ -127,11 +127,7 @@ def _sink(base: Base, sink: str) -> dict[str, Any]:
 
 def _lag(base: Base, topic: str, partitions: int, markers: dict[int, PartitionMarker]) -> int:
     """Offsets between the markers and the end; transactions' own marks are among them, so it is an upper bound."""
-    tail = Tail(base.connection, topic, dict.fromkeys(range(partitions), BEGINNING))
-    try:
-        ends = tail.ends()
-    finally:
-        tail.close()
+    ends = ends_of(base.connection, topic, range(partitions))
     return sum(max(0, end - (markers[p].next_offset if p in markers else 0)) for p, end in ends.items())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from connector.commands.wiring.base import Base
-from connector.runtime.kafka.reading import BEGINNING, Message, Tail
+from connector.runtime.kafka.reading import Message, Tail, ends_of
 from schemas.codec import Undecodable
 from schemas.keys import Key, KeyFault, decode_key, partition_of
 from schemas.records import EntryStatus, LedgerEntry, PartitionMarker
@@ -20,20 +20,15 @@ class WorkingOff:
     def __init__(self, base: Base, sink: str, keys: Collection[tuple[str, str]]) -> None:
         self._base, self._keys = base, frozenset[Key](keys)
         self._concerned = {partition_of(cohort, base.settings.kafka.partitions) for cohort, _ in keys}
-        partitions = range(base.settings.kafka.partitions)
-        self._commands = base.topics(sink).commands
-        with_ends = Tail(base.connection, base.topics(sink).ledger, dict.fromkeys(partitions, BEGINNING))
-        try:
-            ends = with_ends.ends()
-        finally:
-            with_ends.close()
-        self._tail = Tail(base.connection, base.topics(sink).ledger, ends)
+        names, partitions = base.topics(sink), range(base.settings.kafka.partitions)
+        self._commands = names.commands
+        self._tail = Tail(base.connection, names.ledger, ends_of(base.connection, names.ledger, partitions))
         self._passed: dict[int, int] = {}
         self._pending: set[Key] = set()
 
     def wait(self, within: timedelta) -> bool:
         """Whether the commands that were sent by now were worked off in time."""
-        wanted = self._ends()
+        wanted = ends_of(self._base.connection, self._commands, self._concerned)
         deadline = self._base.clock.monotonic() + within.total_seconds()
         while not self._done(wanted):
             if self._base.clock.monotonic() > deadline:
@@ -47,13 +42,6 @@ class WorkingOff:
 
     def _done(self, wanted: Mapping[int, int]) -> bool:
         return not self._pending and all(self._passed.get(p, -1) >= end for p, end in wanted.items())
-
-    def _ends(self) -> dict[int, int]:
-        tail = Tail(self._base.connection, self._commands, dict.fromkeys(self._concerned, BEGINNING))
-        try:
-            return tail.ends()
-        finally:
-            tail.close()
 
     def _hear(self, message: Message) -> None:
         try:

@@ -16,7 +16,7 @@ from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.errors import Fenced, TopicFault, TransactionAborted
 from connector.runtime.kafka.group import CONNECTOR_GROUP, Elector
 from connector.runtime.kafka.producer import TransactionalProducer
-from connector.runtime.kafka.reading import BEGINNING, Tail
+from connector.runtime.kafka.reading import BEGINNING, Tail, ends_of
 from connector.runtime.kafka.topics import Topics, topic_id
 from connector.runtime.messages import Message, OracleMessage, message
 from connector.runtime.telemetry import Gauge, Log, Metrics, Pseudonym, Tracer
@@ -187,11 +187,7 @@ class Connector:
 
     def _signals_topic(self) -> SignalsTopic:
         name = self._topics.signals
-        tail = Tail(self._connection, name, {0: BEGINNING})
-        try:
-            return SignalsTopic(topic_id(self._connection, name), tail.ends()[0])
-        finally:
-            tail.close()
+        return SignalsTopic(topic_id(self._connection, name), ends_of(self._connection, name, [0])[0])
 
     def _turn(self, work: _Work) -> None:
         pause = work.poller.run_once()

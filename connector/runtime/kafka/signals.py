@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from connector.runtime.clock import Clock
 from connector.runtime.kafka.connection import Connection
-from connector.runtime.kafka.reading import BEGINNING, Tail
+from connector.runtime.kafka.reading import Tail, ends_of
 from connector.runtime.kafka.sending import Sender
 from connector.runtime.kafka.topics import Topics
 from schemas.codec import Codec
@@ -21,12 +21,7 @@ class Signals:
     def __init__(self, connection: Connection, topics: Topics, codec: Codec, clock: Clock, author: str) -> None:
         self._topics, self._codec, self._clock, self._author = topics, codec, clock, author
         self._sender = Sender(connection, codec)
-        looking = Tail(connection, topics.notifications, {0: BEGINNING})
-        try:
-            ends = looking.ends()
-        finally:
-            looking.close()
-        self._tail = Tail(connection, topics.notifications, ends)
+        self._tail = Tail(connection, topics.notifications, ends_of(connection, topics.notifications, [0]))
 
     def ask(
         self,
