@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import uuid
-from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from connector.commands.answering import REFUSED, ask
 from connector.commands.command import add_command, print_json
-from connector.commands.commanding import LIFE
+from connector.commands.commanding import new_command
 from connector.commands.planning import Outlook, survey
 from connector.commands.settings import Settings
 from connector.commands.sinks import add_sink
 from connector.commands.standing import told
 from connector.commands.wiring.base import Base, base_for_command
-from connector.runtime.errors import Halted, Unavailable
-from connector.runtime.kafka.reading import Tail
-from connector.runtime.kafka.sending import Sender
+from connector.runtime.errors import Halted
 from connector.runtime.lifecycle import ExitCode
-from connector.runtime.messages import CliMessage, ReconcilerMessage, message
+from connector.runtime.messages import CliMessage, message
 from consumers.cohorts.adoption import ADOPTION_KEY
 from consumers.cohorts.fold import ADOPT
 from consumers.cohorts.settings import SinkSettings
-from schemas.codec import Undecodable
-from schemas.records import Command, JournalEntry
 
 if TYPE_CHECKING:
     from connector.commands.command import Subparsers
 
 _HOME = 0
-_LOOK_EVERY_S = 0.25
 
 
 def register(subparsers: Subparsers) -> None:
@@ -66,7 +60,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
     require_fit(sink, section, arguments.foreign)
     found = survey(base, sink)
     require_meant(sink, section, found, arguments.hash)
-    number = ask(base, sink, arguments.hash, arguments.foreign, lambda: base.clock.sleep(_LOOK_EVERY_S))
+    number = ask_to_adopt(base, sink, arguments.hash, arguments.foreign)
     if arguments.json:
         print_json({"sink": sink, "adopted": True, "command": number})
     else:
@@ -90,50 +84,10 @@ def require_meant(sink: str, section: SinkSettings, found: Outlook, mark: str) -
         raise Halted(message(CliMessage.OTHER_PLAN, hash=mark, now=found.mark))
 
 
-def ask(base: Base, sink: str, mark: str, foreign: str, rest: Callable[[], None]) -> str:
+def ask_to_adopt(base: Base, sink: str, mark: str, foreign: str) -> str:
     """Send the command and wait for the consumer's answer; the command's id."""
-    names, now = base.topics(sink), base.clock.now()
-    command = Command(
-        id=uuid.uuid4().hex,
-        kind=ADOPT,
-        cohort="",
-        author=getpass.getuser(),
-        issued_at=now,
-        expires_at=now + LIFE,
-        hash=mark,
-        foreign=foreign,
-    )
-    journal = Tail(base.connection, names.journal, {_HOME: _end(base, names.journal)})
-    try:
-        sender = Sender(base.connection, base.codec)
-        sender.put(names.commands, ADOPTION_KEY, command, _HOME)
-        sender.flush()
-        deadline = base.clock.monotonic() + base.settings.reconcile.answer_within.total_seconds()
-        while (answer := _answer(base, journal, command.id)) is None:
-            if base.clock.monotonic() > deadline:
-                raise Unavailable(message(ReconcilerMessage.ROLE_SILENT, role="consumer"))
-            rest()
-    finally:
-        journal.close()
-    if answer.kind == "command_refused":
+    command = replace(new_command(ADOPT, "", base.clock.now()), hash=mark, foreign=foreign)
+    (answer,) = ask(base, sink, [(_HOME, ADOPTION_KEY, command)])
+    if answer.kind == REFUSED:
         raise Halted(message(CliMessage.ADOPTION_REFUSED, reason=answer.reason or ""))
     return command.id
-
-
-def _end(base: Base, topic: str) -> int:
-    tail = Tail(base.connection, topic, {_HOME: 0})
-    try:
-        return tail.ends()[_HOME]
-    finally:
-        tail.close()
-
-
-def _answer(base: Base, journal: Tail, number: str) -> JournalEntry | None:
-    for raw in journal.poll():
-        try:
-            record = base.codec.decode(raw.value or b"")
-        except Undecodable:
-            continue  # of a later release, and no answer to this one
-        if isinstance(record, JournalEntry) and record.details.get("command") == number:
-            return record
-    return None

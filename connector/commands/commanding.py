@@ -5,8 +5,8 @@ from __future__ import annotations
 import getpass
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from connector.commands.wiring.base import Base
 from connector.runtime.kafka.sending import Sender
@@ -27,6 +27,11 @@ class Order:
     offset: int | None = None
 
 
+def new_command(kind: str, cohort: str, now: datetime) -> Command:
+    """A command in the name of whoever runs this."""
+    return Command(uuid.uuid4().hex, kind, cohort, getpass.getuser(), now, now + LIFE)
+
+
 def send_commands(base: Base, sink: str, kind: str, orders: Iterable[Order], mark: str | None = None) -> int:
     """Send a command for each order, in the name of whoever runs this; how many.
 
@@ -36,13 +41,8 @@ def send_commands(base: Base, sink: str, kind: str, orders: Iterable[Order], mar
     sender, topic = Sender(base.connection, base.codec), base.topics(sink).commands
     now, count = base.clock.now(), 0
     for order in orders:
-        command = Command(
-            id=uuid.uuid4().hex,
-            kind=kind,
-            cohort=order.cohort,
-            author=getpass.getuser(),
-            issued_at=now,
-            expires_at=now + LIFE,
+        command = replace(
+            new_command(kind, order.cohort, now),
             student=order.student,
             revision=order.revision,
             hash=mark,

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
-import uuid
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from connector.commands.commanding import LIFE
+from connector.commands.answering import REFUSED, ask
+from connector.commands.commanding import new_command
 from connector.commands.topic_reading import latest
 from connector.commands.wiring.base import Base
-from connector.runtime.errors import Unavailable
-from connector.runtime.kafka.reading import BEGINNING, Tail
-from connector.runtime.kafka.sending import Sender
-from connector.runtime.messages import ReconcilerMessage, message
-from schemas.codec import Undecodable
 from schemas.keys import encode_key, name_in
-from schemas.records import Command, JournalEntry, PartitionMarker
-
-_LOOK_EVERY_S = 0.25
+from schemas.records import PartitionMarker
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,45 +45,11 @@ def say(base: Base, sink: str, kind: str, marks: Mapping[int, str]) -> Answers:
         KafkaFault: not all were acknowledged.
         Unavailable: not all partitions have answered; what was said stands for a day.
     """
-    names, partitions, now = base.topics(sink), base.settings.kafka.partitions, base.clock.now()
-    journal = Tail(base.connection, names.journal, _ends(base, names.journal, marks))
-    try:
-        sender, waiting = Sender(base.connection, base.codec), set[str]()
-        for partition, mark in marks.items():
-            name = name_in(partition, partitions)
-            command = Command(uuid.uuid4().hex, kind, name, getpass.getuser(), now, now + LIFE, hash=mark)
-            sender.put(names.commands, encode_key(name), command, partition)
-            waiting.add(command.id)
-        sender.flush()
-        return _answers(base, journal, waiting)
-    finally:
-        journal.close()
-
-
-def _answers(base: Base, journal: Tail, waiting: set[str]) -> Answers:
-    followed, refused = 0, Counter[str]()
-    deadline = base.clock.monotonic() + base.settings.reconcile.answer_within.total_seconds()
-    while waiting:
-        for raw in journal.poll():
-            try:
-                record = base.codec.decode(raw.value or b"")
-            except Undecodable:
-                continue  # of a later release, and no answer to this
-            if isinstance(record, JournalEntry) and (number := record.details.get("command")) in waiting:
-                waiting.discard(number)
-                if record.kind == "command_refused":
-                    refused[record.reason or ""] += 1
-                else:
-                    followed += 1
-        if base.clock.monotonic() > deadline:
-            raise Unavailable(message(ReconcilerMessage.ROLE_SILENT, role="consumer"))
-        base.clock.sleep(_LOOK_EVERY_S)
-    return Answers(followed, dict(refused))
-
-
-def _ends(base: Base, topic: str, partitions: Mapping[int, str]) -> dict[int, int]:
-    tail = Tail(base.connection, topic, dict.fromkeys(partitions, BEGINNING))
-    try:
-        return tail.ends()
-    finally:
-        tail.close()
+    partitions, now = base.settings.kafka.partitions, base.clock.now()
+    questions = []
+    for partition, mark in marks.items():
+        name = name_in(partition, partitions)
+        questions.append((partition, encode_key(name), replace(new_command(kind, name, now), hash=mark)))
+    answers = ask(base, sink, questions)
+    refused = Counter(answer.reason or "" for answer in answers if answer.kind == REFUSED)
+    return Answers(len(answers) - refused.total(), dict(refused))
