@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from connector.commands.command import add_command, print_json
 from connector.commands.settings import Settings
-from connector.commands.standing import standing_of, told
+from connector.commands.standing import shadow_of
 from connector.commands.wiring.alert_checks import check_alerts
 from connector.commands.wiring.base import Base, base_for_command
 from connector.commands.wiring.checks import check_allowances, check_moodle, check_secrets
@@ -104,7 +104,7 @@ def _checks(base: Base, only: str | None, *, send: bool) -> Iterator[Check]:
 
 def check_standing(base: Base, sink: str) -> Check:
     """Whether Moodle is written to."""
-    note = told(sink, standing_of(base, sink), base.settings.sinks[sink].mode)
+    note = shadow_of(base, sink)
     if note is None:
         return Check(f"sink {sink}", "adoption", Outcome.GOOD)
     return Check(f"sink {sink}", "adoption", Outcome.WARNING, message=note)

@@ -13,7 +13,7 @@ from connector.commands.progress import shown
 from connector.commands.scheduling import ReconcilerRole, Timetable
 from connector.commands.settings import Settings, require_secrets
 from connector.commands.sinks import add_sink
-from connector.commands.standing import standing_of, told
+from connector.commands.standing import shadow_of
 from connector.commands.wiring.base import Base, base_for_command, make_base
 from connector.commands.wiring.reconciler import history_of, open_reconciliation
 from connector.runtime.errors import Fault, SettingsFaults
@@ -72,8 +72,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
     if arguments.history:
         return _tell_history(arguments, base, settings.sink(arguments.sink)[0])
     scope = Scope(arguments.source, tuple(arguments.cohort), tuple(arguments.student))
-    sink, section = settings.sink(arguments.sink)
-    shadow = told(sink, standing_of(base, sink), section.mode) is not None
+    sink, _ = settings.sink(arguments.sink)
+    shadow = shadow_of(base, sink) is not None
     with (
         shown(Console(stderr=True), base.clock) as show,
         open_reconciliation(base, sink, show, shadow=shadow) as reconciliation,

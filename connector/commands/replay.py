@@ -15,7 +15,7 @@ from connector.commands.moments import moment
 from connector.commands.rehearsing import Rehearsed, rehearse_replay
 from connector.commands.settings import Settings
 from connector.commands.sinks import add_sink
-from connector.commands.standing import standing_of, told
+from connector.commands.standing import shadow_of
 from connector.commands.wiring.base import Base, base_for_command
 from connector.commands.working_off import WorkingOff
 from connector.runtime.errors import Halted
@@ -88,8 +88,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
     Raises:
         Halted: something is to be done while nothing may be written to this Moodle.
     """
-    base, (sink, section) = base_for_command(settings), settings.sink(arguments.sink)
-    shadow = told(sink, standing_of(base, sink), section.mode)
+    base, (sink, _) = base_for_command(settings), settings.sink(arguments.sink)
+    shadow = shadow_of(base, sink)
     if arguments.yes and shadow is not None:
         raise Halted(shadow)
     narrowed = arguments.since is not None or arguments.until is not None or arguments.offset

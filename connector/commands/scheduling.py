@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from connector.commands.progress import Lines
-from connector.commands.standing import standing_of, told
+from connector.commands.standing import shadow_of
 from connector.commands.wiring.base import Base, keep_running
 from connector.commands.wiring.reconciler import last_finished, open_reconciliation
 from connector.runtime.errors import Busy, OperationalError
@@ -84,7 +84,7 @@ class ReconcilerRole:
 
     def _reconcile(self) -> Report:
         base = self._base
-        shadow = told(self._sink, standing_of(base, self._sink), base.settings.sinks[self._sink].mode) is not None
+        shadow = shadow_of(base, self._sink) is not None
         lines = Lines(base.clock, lambda text: self._log.info("reconcile.progress", at=text), _LINE_EVERY_S)
 
         def progress(step: Progress) -> None:

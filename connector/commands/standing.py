@@ -36,6 +36,15 @@ def standing_of(base: Base, sink: str) -> Standing:
     )
 
 
+def shadow_of(base: Base, sink: str) -> Message | None:
+    """What a person should know and do, if nothing is written to the Moodle of this sink: the topics and the settings say.
+
+    Raises:
+        KafkaFault: the topics cannot be read.
+    """
+    return told(sink, standing_of(base, sink), base.settings.sinks[sink].mode)
+
+
 def describe_standing(sink: str, standing: Standing, mode: Mode) -> dict[str, Any]:
     """For machines. ``writes``: whether the consumers write to Moodle; ``text`` and ``fix`` say what to do if not."""
     adoption, note = standing.adoption, told(sink, standing, mode)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connector.commands import check, scheduling
+from connector.commands import check, scheduling, standing
 from connector.commands.scheduling import AGAIN_AFTER, ReconcilerRole, Timetable
 from connector.commands.settings import Settings
 from connector.commands.wiring.base import Base, base_for_command
@@ -105,7 +105,7 @@ class Stage:
         self.shadow: list[bool] = []
         self.left: list[Difference] = []
         monkeypatch.setattr(scheduling, "last_finished", lambda *_: last)
-        monkeypatch.setattr(scheduling, "standing_of", lambda *_: Standing())
+        monkeypatch.setattr(standing, "standing_of", lambda *_: Standing())
         monkeypatch.setattr(scheduling, "open_reconciliation", self.open)
         self.role = ReconcilerRole(base, "moodle")
 
