@@ -134,11 +134,14 @@ class Feed:
 
     def moved(self, cursor: HintCursor, now: datetime) -> Checkpoint:
         """The checkpoint in which a hint has come further. It holds once it is published."""
-        others = tuple(found for found in self.checkpoint.hints if found.hint != cursor.hint)
-        hints = tuple(sorted((*others, cursor), key=lambda found: found.hint))
         last = self.checkpoint.database_time
-        moved = replace(self.checkpoint, hints=hints, database_time=now if last is None else max(now, last))
+        moved = replace(self.placed(cursor), database_time=now if last is None else max(now, last))
         return self.unscanned.marked(moved)
+
+    def placed(self, cursor: HintCursor) -> Checkpoint:
+        """The checkpoint in which a hint stands there. It holds once it is published."""
+        others = (found for found in self.checkpoint.hints if found.hint != cursor.hint)
+        return replace(self.checkpoint, hints=tuple(sorted((*others, cursor), key=lambda found: found.hint)))
 
     def save(self, checkpoint: Checkpoint, interval: float = 0.0) -> None:
         """Take over a checkpoint from which nothing unpublished follows; write it, if none was written for

@@ -92,9 +92,7 @@ class Taking:
         except Halted as fault:  # polling says so, too; it does not keep the others' snapshot
             _log.warning("hint.has_no_place", source=self._feed.name, hint=hint.name, message=fault.message)
             return
-        others = (found for found in self._feed.checkpoint.hints if found.hint != start.hint)
-        hints = tuple(sorted((*others, start), key=lambda found: found.hint))
-        self._feed.publish(Batch(checkpoint=replace(self._feed.checkpoint, hints=hints)))
+        self._feed.publish(Batch(checkpoint=self._feed.placed(start)))
 
     def failed(self, fault: OperationalError, failures: int) -> bool:
         """A step failed, so many times in a row without a finished pass. Says so; whether the pass is given up."""
