@@ -17,7 +17,8 @@ from connector.source.examining import MOST_VALUES, Examined
 from connector.source.feed import Feed
 from connector.source.known import Known
 from connector.source.mapping import Row
-from connector.source.rowkeys import supporting_rows
+from connector.source.rowkeys import unpacked
+from connector.source.state import State
 from connector.source.store import chunks
 from connector.source.suspects import Case
 from schemas.records import Suspects
@@ -83,7 +84,7 @@ class Absences:
         feed, lost = self._feed, self._lost()
         gone: set[Case] = set()
         if lost:
-            for piece in supporting_rows(feed.state.store, feed.name):
+            for piece in supporting_rows(feed.state, feed.name):
                 for key, student, _ in piece:
                     cases = lost.get(key, ())
                     if cases and all(case.student != student for case in cases):
@@ -116,12 +117,36 @@ class Absences:
 def stamps_of(feed: Feed, keys: Collection[str]) -> Generator[None, None, dict[str, int]]:
     """The stamps that the rows with these keys bore last, whoever they supported. Looks through the state piece by piece."""
     found: dict[str, int] = {}
-    for piece in supporting_rows(feed.state.store, feed.name):
+    for piece in supporting_rows(feed.state, feed.name):
         for key, _, stamp in piece:
             if stamp is not None and key in keys:
                 found[key] = max(stamp, found.get(key, stamp))
         yield
     return found
+
+
+def supporting_rows(state: State, source: str, piece: int = 5000) -> Iterator[list[tuple[str, str, int | None]]]:
+    """Key, student and stamp of every row that supports a membership in this source, in pieces: between two of them
+    anything may be written.
+    """
+    store, after = state.store, (-1, -1)
+    while page := store.execute(
+        "SELECT student, cohort, support, rows FROM memberships WHERE (student, cohort) > (?, ?) "
+        "ORDER BY student, cohort LIMIT ?",
+        (*after, piece),
+    ).fetchall():
+        after = (page[-1][0], page[-1][1])
+        supports = set(state.supports_of(source))
+        names = dict(
+            store.execute("SELECT id, student FROM students WHERE id BETWEEN ? AND ?", (page[0][0], page[-1][0]))
+        )
+        yield [
+            (row.row, names[student], row.stamp)
+            for student, _, support, text in page
+            if support in supports and text
+            for row in unpacked(text)
+            if row.source == source
+        ]
 
 
 def _cases(feed: Feed, entries: Iterable[Suspects], cause: Cause | None = None) -> set[Case]:

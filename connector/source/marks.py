@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 
-from connector.source.store import chunks, marks, supports_of
+from connector.source.state import State
+from connector.source.store import chunks, marks
 
 
 class SnapshotMarks:
     """Of one source's snapshot, in a temporary table of the state's store: any number of students in bounded memory."""
 
-    def __init__(self, store: sqlite3.Connection, source: str) -> None:
-        self._store, self._source = store, source
+    def __init__(self, state: State, source: str) -> None:
+        self._state, self._store, self._source = state, state.store, source
 
     def begin(self) -> None:
         """Forget what an earlier one has seen."""
@@ -32,7 +32,7 @@ class SnapshotMarks:
 
     def unseen(self, after: str, limit: int) -> list[str]:
         """Students that the source supports and of whom the snapshot brought no row, in order, beginning after one."""
-        supports = supports_of(self._store, self._source)
+        supports = self._state.supports_of(self._source)
         rows = self._store.execute(
             "SELECT student FROM students s WHERE student > ? "  # noqa: S608
             "AND student NOT IN (SELECT student FROM seen WHERE source = ?) "

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from connector.source.store import supports_of
 from schemas.records import SupportingRow
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # ``json.dumps`` makes another one each time
@@ -39,29 +38,3 @@ def restamp(store: sqlite3.Connection, rows: Mapping[Place, tuple[SupportingRow,
         "AND cohort = (SELECT id FROM cohorts WHERE cohort = ?)",
         [(packed(kept), student, cohort) for (student, cohort), kept in rows.items()],
     )
-
-
-def supporting_rows(
-    store: sqlite3.Connection, source: str, piece: int = 5000
-) -> Iterator[list[tuple[str, str, int | None]]]:
-    """Key, student and stamp of every row that supports a membership in this source, in pieces: between two of them
-    anything may be written.
-    """
-    after = (-1, -1)
-    while page := store.execute(
-        "SELECT student, cohort, support, rows FROM memberships WHERE (student, cohort) > (?, ?) "
-        "ORDER BY student, cohort LIMIT ?",
-        (*after, piece),
-    ).fetchall():
-        after = (page[-1][0], page[-1][1])
-        supports = set(supports_of(store, source))
-        names = dict(
-            store.execute("SELECT id, student FROM students WHERE id BETWEEN ? AND ?", (page[0][0], page[-1][0]))
-        )
-        yield [
-            (row.row, names[student], row.stamp)
-            for student, _, support, text in page
-            if support in supports and text
-            for row in unpacked(text)
-            if row.source == source
-        ]

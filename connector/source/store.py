@@ -6,7 +6,6 @@ written with few guarantees about a crash of the machine, since the worst that c
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -163,8 +162,3 @@ def milliseconds(at: datetime) -> int:
 def moment(ms: int) -> datetime:
     """The moment of ``milliseconds``."""
     return datetime.fromtimestamp(ms / 1000, UTC)
-
-
-def supports_of(store: sqlite3.Connection, source: str) -> list[int]:
-    """Numbers of all combinations of sources that this one is part of."""
-    return [number for number, text in store.execute("SELECT id, sources FROM supports") if source in json.loads(text)]

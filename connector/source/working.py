@@ -55,7 +55,7 @@ class Worker:
         self.strange: Found | None = None
         """What the source is now, while it waits to be accepted."""
         self._hints = [Hint(feed, name, hint) for name, hint in followed(feed.settings.hints).items()]
-        marks = SnapshotMarks(feed.state.store, feed.name)
+        marks = SnapshotMarks(feed.state, feed.name)
         self.snapshots = Snapshots(feed, marks, lambda: [hint.begin() for hint in self._hints])
         self._recognition = Recognition(feed)
         self._taking = Taking(feed, self.snapshots, self._hints, self._caught_up)

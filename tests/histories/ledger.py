@@ -169,7 +169,7 @@ class Ledger:
         return self._alerts
 
     def supporting_rows(self, source: str) -> Iterator[list[tuple[str, str, int | None]]]:
-        """Stands for ``rowkeys.supporting_rows``."""
+        """Stands for ``absences.supporting_rows``."""
         yield [
             (row.row, s, row.stamp) for s, held in self.held.items() for found in held.values() for row in found.rows
         ]

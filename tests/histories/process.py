@@ -71,7 +71,7 @@ class AllInDoubt:
 def use_ledger() -> None:
     """What reaches into the tables of the state finds its counterpart in the ledger. For the life of this process."""
     snapshotting.Agreement = AllInDoubt  # type: ignore[attr-defined, assignment]
-    absences.supporting_rows = Ledger.supporting_rows  # type: ignore[attr-defined, assignment]
+    absences.supporting_rows = Ledger.supporting_rows  # type: ignore[assignment]
 
 
 class Books(Protocol):

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.source.rowkeys import packed, restamp, supporting_rows, unpacked
+from connector.source.absences import supporting_rows
+from connector.source.rowkeys import packed, restamp, unpacked
 from connector.source.state import State
 from connector.source.store import open_store
 from schemas.records import (
@@ -201,6 +202,6 @@ def test_supporting_rows_are_all_found_in_pieces(places: dict[tuple[str, str], b
     """Of one source, each once, however small the pieces."""
     state = fresh()
     apply(state, *[membership(s, c, *(["one"] if own else ["two"])) for (s, c), own in places.items()])
-    found = [pair for page in supporting_rows(state.store, "one", piece) for pair in page]
+    found = [pair for page in supporting_rows(state, "one", piece) for pair in page]
 
     assert sorted((f"{s}/{c}", s, None) for (s, c), own in places.items() if own) == sorted(found)
