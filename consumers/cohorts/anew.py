@@ -118,7 +118,6 @@ class Anew:
             while ledger.marker(partition).rewriting is not None:
                 if self.desk.clock.monotonic() > until or not self._reset_page(partition, steps, now):
                     return
-            self.site.taken(partition)
             steps.resume(partition, blocked_until=now + self.desk.settings.moodle_settle)
             inbox.rewind({partition: 0})
 
