@@ -40,18 +40,18 @@ class Intake:
         Returns where to go on in partitions of which records were left, since too many could not be used.
         """
         ledger = self._desk.ledger
-        mine: list[Message] = []
         received: list[Received] = []
         fresh: list[Received] = []
         """Of these, what is not folded yet."""
         left: dict[int, int] = {}
+        ends: dict[int, int] = {}
         for message in messages:
             if message.partition not in ledger.owned or ledger.marker(message.partition).rewriting is not None:
                 continue  # one that is being begun anew is read from the first record on, later
             if self._letters.overflowing:
                 left.setdefault(message.partition, message.offset)
                 continue
-            mine.append(message)
+            ends[message.partition] = message.next_offset
             if message.value is None:
                 self._fold_in(fresh, now)  # it is about what was said before
                 fresh = []
@@ -60,9 +60,6 @@ class Intake:
                 received.append(record)
                 fresh.append(record)
         self._fold_in(fresh, now)
-        ends: dict[int, int] = {}
-        for message in mine:
-            ends[message.partition] = message.next_offset
         for partition, end in ends.items():
             ledger.records(partition).read_to(end)
             marker = ledger.marker(partition)
