@@ -7,10 +7,11 @@ topic when a partition is taken over. So they never say less than the journal, w
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from consumers.cohorts.breaker import Intent
 from consumers.cohorts.reasons import Reason
+from consumers.cohorts.rows import to_ms
 from schemas.records import JournalEntry
 
 TABLES = """
@@ -24,8 +25,6 @@ CREATE INDEX followed_at ON followed (at)
 """
 KEPT = timedelta(hours=48)
 """How long rows stand. Longer than the day that counts, so that a clock that is set back finds them again."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Recent:
@@ -39,7 +38,7 @@ class Recent:
 
         A removal that is tried again counts from its last attempt. One that a person released is none of these.
         """
-        at = _ms(entry.at)
+        at = to_ms(entry.at)
         if entry.kind == "intent" and entry.action == "remove" and entry.reason != Reason.RELEASED and entry.student:
             self._database.execute(
                 "INSERT INTO intents VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = MAX(at, excluded.at)",
@@ -57,7 +56,7 @@ class Recent:
         rows = self._database.execute(
             "SELECT i.cohort, i.student, i.revision, i.allowance, e.applied IS 'present' FROM intents i "
             "LEFT JOIN entries e ON e.cohort = i.cohort AND e.student = i.student WHERE i.at > ?",
-            (_ms(since),),
+            (to_ms(since),),
         )
         return [
             Intent(cohort, student, revision, under, bool(shown)) for cohort, student, revision, under, shown in rows
@@ -66,8 +65,4 @@ class Recent:
     def forget_before(self, moment: datetime) -> None:
         """Drop what was noted earlier."""
         for table in ("intents", "followed"):
-            self._database.execute(f"DELETE FROM {table} WHERE at <= ?", (_ms(moment),))  # noqa: S608 - our own names
-
-
-def _ms(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MILLISECOND
+            self._database.execute(f"DELETE FROM {table} WHERE at <= ?", (to_ms(moment),))  # noqa: S608 - our own names
