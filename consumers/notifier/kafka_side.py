@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from connector.runtime.clock import Clock
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.group import NOTIFIER_GROUP, Elector
-from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up
+from connector.runtime.kafka.reading import BEGINNING, Message, Tail, catch_up, read_to_end
 from connector.runtime.kafka.sending import Sender
 from connector.runtime.kafka.topics import Topics
 from connector.runtime.telemetry import Log
@@ -45,12 +45,8 @@ class OfficeByTopics:
         # If what was told could not be noted, it would be told again and again: so that is tried before anything is told.
         self._sender.put(self._topics.told, _TRIAL, None)
         self._sender.flush()
-        told = Tail(self._connection, self._topics.told, {0: BEGINNING})
-        try:
-            for batch in catch_up(told, self._clock):
-                self._each(batch, lambda key, record, _: _enter_told(book, key, record))
-        finally:
-            told.close()
+        for batch in read_to_end(self._connection, self._topics.told, {0: BEGINNING}, self._clock):
+            self._each(batch, lambda key, record, _: _enter_told(book, key, record))
         for topic in (self._topics.alerts, self._topics.checkpoints):
             tail = Tail(self._connection, topic, {0: BEGINNING})
             self._tails.append(tail)
