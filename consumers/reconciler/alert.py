@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from connector.runtime.messages import ReconcilerMessage, message
-from consumers.reconciler.report import Report
+from consumers.reconciler.report import Report, listed
 from schemas.records import Alert, AlertState
 
 ROLE = "reconcile"
@@ -19,7 +19,6 @@ def alert_of(report: Report, sink: str) -> Alert | None:
     if report.dry_run or report.narrowed:
         return None
     left = Counter(difference.kind.value for difference in report.last.pressing)
-    kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(left.items()))
-    said = message(ReconcilerMessage.DIFFERENCES_LEFT, sink=sink, count=left.total(), kinds=kinds)
+    said = message(ReconcilerMessage.DIFFERENCES_LEFT, sink=sink, count=left.total(), kinds=listed(left))
     state = AlertState.RAISED if left else AlertState.CLEARED
     return Alert(f"{ROLE}/{sink}/differences", state, said.code, ROLE, report.finished_at, said.parameters)

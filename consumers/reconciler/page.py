@@ -5,12 +5,12 @@ Every text that came from outside is escaped. Nothing is told by colour alone, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from consumers.reconciler.chart import chart
 from consumers.reconciler.history import Past
-from consumers.reconciler.report import Report, Verdict
+from consumers.reconciler.report import Report, Verdict, listed
 
 RUNS = 30
 """Runs that the chart shows."""
@@ -60,9 +60,9 @@ def _summary(report: Report) -> Iterable[str]:
     said = {
         "Covered": report.narrowed or "everything",
         "Took": f"{took.total_seconds():.0f} s",
-        "Source": _listed(report.source) or "not asked",
+        "Source": listed(report.source) or "not asked",
         "Compared": f"{last.cohorts} cohorts, of these {last.vanished} vanished and kept; {last.agreed} memberships agree",
-        "Waiting": _listed(last.waiting) or "nothing",
+        "Waiting": listed(last.waiting) or "nothing",
         "Asked for": f"{report.asked} rechecks" if not report.dry_run else "nothing: it was a comparison only",
     }
     yield "<table>"
@@ -86,8 +86,8 @@ def _runs(past: Sequence[Past]) -> str:
             str(sum(run.found.values())),
             str(sum(run.left.values())),
             f"{_words(run.verdict)}{f', {run.narrowed}' if run.narrowed else ''}",
-            _listed(run.found) or "-",
-            _listed(run.missed) or "-",
+            listed(run.found) or "-",
+            listed(run.missed) or "-",
         )
         for run in reversed(past)
     ]
@@ -101,7 +101,7 @@ def _cohorts(report: Report) -> Iterable[str]:
     if not named:
         return
     yield "<h2>Cohorts with differences</h2>"
-    rows = [(cohort, _listed(kinds)) for cohort, kinds in named[:_MOST_COHORTS]]
+    rows = [(cohort, listed(kinds)) for cohort, kinds in named[:_MOST_COHORTS]]
     yield _table("As they were left.", ("cohort", "differences"), rows)
     if len(named) > _MOST_COHORTS:
         yield f"<p>And {len(named) - _MOST_COHORTS} more; the answer in JSON has all of them.</p>"
@@ -123,7 +123,3 @@ def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) ->
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {_words(name)}" for name, count in sorted(counts.items()) if count)

@@ -79,16 +79,16 @@ class Report:
         """For people."""
         last = self.last
         text = [
-            f"Source     {_listed(self.source) or 'not asked'}",
+            f"Source     {listed(self.source) or 'not asked'}",
             f"Compared   {last.cohorts} cohorts ({last.vanished} vanished, kept), {last.agreed} memberships agree",
-            f"Waiting    {_listed(last.waiting) or 'nothing'}",
-            f"Found      {_listed(self.before.by_kind) or 'no difference'}",
+            f"Waiting    {listed(last.waiting) or 'nothing'}",
+            f"Found      {listed(self.before.by_kind) or 'no difference'}",
         ]
         if self.dry_run:
             text.append(f"Would ask  for {len(self.before.repairable)} rechecks")
         elif self.asked:
-            text.append(f"Asked      for {self.asked} rechecks; left: {_listed(last.by_kind) or 'nothing'}")
-        text += [f"  {cohort}: {_listed(kinds)}" for cohort, kinds in sorted(self.by_cohort.items())]
+            text.append(f"Asked      for {self.asked} rechecks; left: {listed(last.by_kind) or 'nothing'}")
+        text += [f"  {cohort}: {listed(kinds)}" for cohort, kinds in sorted(self.by_cohort.items())]
         text.append(f"Verdict    {self.verdict.value.replace('_', ' ')}")
         for treatment in Treatment:
             kinds = [kind.replace("_", " ") for kind, how in last.treatments.items() if how == treatment]
@@ -99,7 +99,8 @@ class Report:
         return text
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def listed(counts: Mapping[str, int]) -> str:
+    """Counts in a line, those that are not nought."""
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items()) if count)
 
 
