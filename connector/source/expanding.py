@@ -104,10 +104,7 @@ class Expansion:
     def _known_members(self, cohort: str) -> Iterator[str]:
         if self._feed.hinted_since_snapshot is not None:
             self._feed.hinted_cohorts.add(cohort)  # a load knows more of its members than the state does yet
-        after = ""
-        while page := self._feed.state.members(self._feed.name, cohort, after):
-            yield from page
-            after = page[-1]
+        yield from self._feed.members_of(cohort)
 
 
 @dataclass(slots=True)

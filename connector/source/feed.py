@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -151,6 +151,15 @@ class Feed:
             self.publish(Batch(checkpoint=checkpoint))
         else:
             self.checkpoint = checkpoint
+
+    # --- the state ----------------------------------------------------------------------------------------------------
+
+    def members_of(self, cohort: str) -> Iterator[str]:
+        """All members of a cohort that the source supports, in order of their keys; read page by page."""
+        after = ""
+        while page := self.state.members(self.name, cohort, after):
+            yield from page
+            after = page[-1]
 
     # --- publishing -------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ to be so by then. So a source that cannot be read releases nothing, however long
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from datetime import datetime
 
 from connector.runtime.telemetry import Log
@@ -30,7 +30,7 @@ def release_vanished(feed: Feed, current: Pass) -> Generator[None, None, None]:
     named = {feed.mapping.idnumber_of(row) for row in feed.source.cohorts() or ()}
     for cohort in gone:
         if cohort not in named and _may_go(feed, cohort, before):  # still; polling goes on between the steps
-            members = list(_members(feed, cohort))
+            members = list(feed.members_of(cohort))
             feed.publisher.release(cohort, members)
             _log.info("cohort.released", source=feed.name, cohort=cohort, members=len(members))
             current.counts["released"] += 1
@@ -48,10 +48,3 @@ def _may_go(feed: Feed, cohort: str, before: datetime) -> bool:
         and feed.state.supported_only_by(feed.name, cohort)
         and not feed.state.suspicions.suspected(feed.name, cohort)
     )
-
-
-def _members(feed: Feed, cohort: str) -> Iterator[str]:
-    after = ""
-    while page := feed.state.members(feed.name, cohort, after):
-        yield from page
-        after = page[-1]

@@ -102,10 +102,7 @@ def _look(signal: Signal, worker: Asked) -> Answer:
     feed = worker.feed
     students = set(signal.students)
     for cohort in signal.cohorts:
-        after = ""
-        while page := feed.state.members(feed.name, cohort, after):
-            students.update(page)
-            after = page[-1]
+        students.update(feed.members_of(cohort))
     counts: Counter[str] = Counter(students=len(students))
     for portion in feed.examiner.portions(subjects_of(sorted(students))):
         found = feed.examine(portion, feed.now(), Cause.LOOK)
