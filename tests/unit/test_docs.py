@@ -88,7 +88,7 @@ def journal_kinds() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (
                 isinstance(node, ast.Call)
-                and getattr(node.func, "attr", "") in ("note", "_note")
+                and getattr(node.func, "attr", "") in ("note", "_note", "answer")
                 and len(node.args) > 1
             ):
                 kind = node.args[1]
@@ -111,7 +111,7 @@ def test_every_refusal_of_a_command_is_documented() -> None:
     written = "".join(
         (ROOT / "consumers" / "cohorts" / name).read_text(encoding="utf-8") for name in ("fold.py", "following.py")
     )
-    reasons = set(re.findall(r'(?:Refusal\(command|"command_refused"), "(\w+)"', written))
+    reasons = set(re.findall(r'(?:Refusal\(command, |"command_refused", (?:now, reason=)?)"(\w+)"', written))
 
     reasons |= {refusal.value for refusal in Refused}
 
