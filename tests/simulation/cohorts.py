@@ -194,13 +194,16 @@ class Day:
     def _kill(self, process: Process) -> None:
         """The process is gone; the group notices after the session, as if at once here, and offsets may be reset."""
         self.happened["crashes"] += 1
-        process.threads.kill()
-        self.running.remove(process)
-        self.broker.expel(process.name)
+        self._lose(process)
         if not self.running and self.rng.random() < 0.2:
             ends = {p: len(self.broker.log(MEMBERSHIPS, p)) for p in range(PARTITIONS)}
             self.broker.offsets = self.rng.choice([dict.fromkeys(ends, 0), ends])
             self.happened["resets"] += 1
+
+    def _lose(self, process: Process) -> None:
+        process.threads.kill()
+        self.running.remove(process)
+        self.broker.expel(process.name)
 
     def _start(self) -> None:
         self._born += 1

@@ -12,12 +12,13 @@ import pytest
 
 from consumers.cohorts.adoption import Why
 from schemas.keys import encode_key
-from schemas.records import Alert, AlertState, Command, EntryStatus, JournalEntry, PartitionMarker, Presence
+from schemas.records import AlertState, Command, EntryStatus, JournalEntry, PartitionMarker, Presence
 from tests.simulation.cohorts import COHORTS, SETTINGS, STUDENTS, Day
 from tests.simulation.fake_kafka import CODEC, COMMANDS
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.fake_signs import LEDGER, standing_of
-from tests.simulation.turns import turn_for, turn_until
+from tests.simulation.turns import stop, turn_for, turn_until
+from tests.simulation.words import alerts
 
 SHADOW = SETTINGS.model_copy(update={"mode": "shadow"})
 CALM = Chances()
@@ -42,17 +43,6 @@ def adopt(day: Day, number: int = 1, changes: Mapping[str, str] = MappingProxyTy
     fit = Command(f"adopt {number}", "adopt", "", "ana", now, now + timedelta(hours=1), hash="h", foreign="keep")
     command: Any = replace(fit, **changes)  # type: ignore[arg-type]  # texts, as the fields are
     day.broker.append(COMMANDS, 0, encode_key(""), CODEC.encode(COMMANDS, command))
-
-
-def stop(day: Day) -> None:
-    """All processes end in order."""
-    for process in day.running:
-        process.inbox.close()
-    day.running.clear()
-
-
-def alerts(day: Day) -> list[Alert]:
-    return [alert for alert in day.broker.records("moodle.alerts") if isinstance(alert, Alert)]
 
 
 def why(day: Day) -> str | None:

@@ -19,6 +19,7 @@ from tests.simulation.cohorts import COHORTS, PARTITIONS, SETTINGS, STUDENTS, TW
 from tests.simulation.fake_kafka import COMMANDS, Crash
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.turns import turn_for, turn_until
+from tests.simulation.words import alerts
 
 SEEDS = range(int(os.environ.get("COHORT_DAYS", "24")) // 2 or 1)
 A, B, OTHER = COHORTS[1], COHORTS[2], COHORTS[3]
@@ -89,9 +90,8 @@ def leave(day: Day, cohort: str, students: Iterable[str]) -> None:
         day._say(cohort, student, ABSENT)
 
 
-def alerts(day: Day) -> list[Alert]:
-    found = (alert for alert in day.broker.records("moodle.alerts") if isinstance(alert, Alert))
-    return [alert for alert in found if alert.key == "moodle.held"]
+def held_alerts(day: Day) -> list[Alert]:
+    return [alert for alert in alerts(day) if alert.key == "moodle.held"]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -181,7 +181,7 @@ def test_the_removal_of_a_whole_cohort_is_held_with_an_alert_and_additions_go_on
     assert took < 2
     assert Counter(entry.cohort for entry in held(day)) == {A: 2, B: 15}
     assert {entry.reason for entry in held(day)} == {Reason.REMOVAL_LIMIT}
-    last = alerts(day)[-1]
+    last = held_alerts(day)[-1]
     assert (last.state, last.code) == (AlertState.RAISED, "CS5031")
     assert last.parameters.keys() == {"count", "cohorts", "past"}
 
@@ -267,9 +267,9 @@ def test_discarded_removals_stay_undone_whatever_is_told_again() -> None:
     leave(day, A, PEOPLE[:8])
     turn_until(day, lambda: len(held(day)) == 4)
     items, mark = frozen(day)
-    turn_until(day, lambda: bool(alerts(day)))
+    turn_until(day, lambda: bool(held_alerts(day)))
     ask(day, "discard", items, mark)
-    turn_until(day, lambda: not held(day) and alerts(day)[-1].state is AlertState.CLEARED)
+    turn_until(day, lambda: not held(day) and held_alerts(day)[-1].state is AlertState.CLEARED)
     members, writes = day.moodle.of(A), day.moodle.writes
     for process in list(day.running):
         day._kill(process)

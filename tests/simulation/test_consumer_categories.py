@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.records import EntryStatus, Presence
 from tests.simulation.cohorts import SETTINGS, Day
 from tests.simulation.fake_moodle import Chances
-from tests.simulation.turns import turn_for, turn_until
+from tests.simulation.turns import crash, turn_for, turn_until
 
 COHORTS = 16
 RETRY = SETTINGS.cohort_retry.total_seconds()
@@ -53,9 +53,7 @@ def test_all_are_made_soon_after_the_category_is_there() -> None:
 def test_a_successor_tries_them_all_the_same() -> None:
     """Which one is tried stands in memory only."""
     day = waiting_day()
-    process = day.running.pop()
-    process.threads.kill()
-    day.broker.expel(process.name)
+    crash(day)
     day.moodle.categories.add("LATE")
     turn_until(day, lambda: all(101 in day.moodle.of(f"L{number:02d}") for number in range(COHORTS)))
     turn_until(day, lambda: parked(day) == {"N00"})

@@ -10,7 +10,7 @@ from tests.simulation import cohorts
 from tests.simulation.cohorts import PARTITIONS, SETTINGS, STUDENTS, Day
 from tests.simulation.fake_kafka import MEMBERSHIPS
 from tests.simulation.fake_moodle import Chances
-from tests.simulation.turns import turn_for, turn_until
+from tests.simulation.turns import stop, turn_for, turn_until
 
 COHORT, LIMIT = "C0", 100
 
@@ -29,8 +29,7 @@ def test_too_many_dead_letters_stop_the_intake_within_a_poll(monkeypatch: pytest
         turn_for(day, 10)
         found.append(len(day.dead_letters()))
         assert (COHORT, STUDENTS[0]) not in day.ledger()
-        day.running[0].inbox.close()
-        day.running.clear()
+        stop(day)
     turn_until(day, lambda: day.moodle.of(COHORT) == {100})
 
     assert found == [LIMIT + 1, 2 * (LIMIT + 1)]

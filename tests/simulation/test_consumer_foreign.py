@@ -6,8 +6,8 @@ from consumers.cohorts.reasons import Reason
 from schemas.records import EntryStatus, JournalEntry, Presence
 from tests.simulation.cohorts import COHORTS, FOREIGN, SETTINGS, STUDENTS, Day
 from tests.simulation.fake_moodle import Chances
-from tests.simulation.test_consumer_adoption import adopt, stop, why
-from tests.simulation.turns import turn_for, turn_until
+from tests.simulation.test_consumer_adoption import adopt, why
+from tests.simulation.turns import stop, turn_for, turn_until
 
 COHORT = COHORTS[0]
 REMOVE = SETTINGS.model_copy(update={"foreign": "remove"})

@@ -6,7 +6,7 @@ from schemas.keys import partition_of
 from schemas.records import Presence
 from tests.simulation.cohorts import COHORTS, PARTITIONS, STUDENTS, Day
 from tests.simulation.fake_moodle import Chances
-from tests.simulation.turns import turn_for, turn_until
+from tests.simulation.turns import stop, turn_for, turn_until
 from tests.simulation.words import markers
 
 
@@ -24,8 +24,7 @@ def test_no_call_goes_out_while_the_topic_says_that_nobody_works_there() -> None
     partition = partition_of(COHORTS[0], PARTITIONS)
     other = next(cohort for cohort in COHORTS if partition_of(cohort, PARTITIONS) != partition)
     turn_for(day, 8)
-    day.running[0].inbox.close()
-    day.running.clear()
+    stop(day)
     turn_for(day, 3)
     assert _clean(day)[partition]
     day._say(other, STUDENTS[2], Presence.PRESENT)

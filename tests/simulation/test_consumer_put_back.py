@@ -13,7 +13,7 @@ from tests.simulation import cohorts
 from tests.simulation.cohorts import PARTITIONS, STUDENTS, Day
 from tests.simulation.fake_kafka import MEMBERSHIPS
 from tests.simulation.fake_moodle import Chances
-from tests.simulation.turns import turn_for, turn_until
+from tests.simulation.turns import crash, turn_for, turn_until
 
 COHORT, STUDENT, USER = "C0", STUDENTS[0], 100
 PLACE = partition_of(COHORT, PARTITIONS)
@@ -65,12 +65,6 @@ def outcomes(day: Day) -> list[tuple[str | None, str | None, Mapping[str, str]]]
 
 def answers(day: Day) -> list[str | None]:
     return [one[0] for one in outcomes(day)]
-
-
-def crash(day: Day) -> None:
-    process = day.running.pop()
-    process.threads.kill()
-    day.broker.expel(process.name)
 
 
 def test_a_record_that_can_be_used_now_is_taken_in(codec: EarlierRelease) -> None:

@@ -13,7 +13,7 @@ from schemas.records import EntryStatus, PartitionMarker, Presence
 from tests.simulation.cohorts import COHORTS, FOREIGN, PARTITIONS, SETTINGS, STUDENTS, Day
 from tests.simulation.fake_kafka import MEMBERSHIPS, TransactionLog
 from tests.simulation.fake_moodle import Chances
-from tests.simulation.turns import turn_for, turn_until
+from tests.simulation.turns import stop, turn_for, turn_until
 from tests.simulation.words import answers, markers, say
 
 ABSENT, PRESENT = Presence.ABSENT, Presence.PRESENT
@@ -197,9 +197,7 @@ def test_a_commit_of_the_rewriting_that_is_rolled_back_is_made_again(
 def test_a_topic_made_anew_is_taken_in_by_command_only() -> None:
     """Until then the partition is refused. What the new topic does not name stays as it is in Moodle."""
     day = day_with()
-    for process in list(day.running):
-        process.inbox.close()
-        day.running.remove(process)
+    stop(day)
     for partition in range(PARTITIONS):
         day.broker.topics.pop((MEMBERSHIPS, partition), None)
     day.topic, day.broker.offsets = "topic-2", {}

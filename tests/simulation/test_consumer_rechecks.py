@@ -9,7 +9,7 @@ from schemas.records import Presence
 from tests.simulation import cohorts
 from tests.simulation.cohorts import COHORTS, PARTITIONS, SETTINGS, Day
 from tests.simulation.fake_moodle import Chances
-from tests.simulation.turns import turn_for, turn_until
+from tests.simulation.turns import crash, turn_for, turn_until
 from tests.simulation.words import markers
 
 TURNS = (*range(1, 25), 30, 40)
@@ -28,13 +28,6 @@ def settled_day(seed: int) -> Day:
     turn_for(day, 10)
     turn_until(day, lambda: day.running[0].parts.consumer.idle)
     return day
-
-
-def crash(day: Day) -> None:
-    """The process is gone, and with it all that it remembered."""
-    process = day.running.pop()
-    process.threads.kill()
-    day.broker.expel(process.name)
 
 
 def take_out_by_hand(day: Day) -> list[tuple[str, int]]:

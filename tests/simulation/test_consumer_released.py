@@ -9,7 +9,7 @@ from schemas.records import CohortEntry, CohortState, EntryStatus, LedgerEntry, 
 from tests.simulation.cohorts import COHORTS, PARTITIONS, STUDENTS, Day
 from tests.simulation.fake_kafka import CODEC, MEMBERSHIPS
 from tests.simulation.test_consumer_rebuild import HOLDING, day_with, read_again, rebuild
-from tests.simulation.turns import turn_for, turn_until
+from tests.simulation.turns import stop, turn_for, turn_until
 
 ABSENT, PRESENT = Presence.ABSENT, Presence.PRESENT
 COHORT, LEFT = COHORTS[1], STUDENTS[9]
@@ -182,8 +182,7 @@ def test_replaying_from_the_beginning_brings_nothing_back(returned: bool) -> Non
         turn_until(day, lambda: place(day).moodle_id)
         turn_for(day, 20)
     before, writes = ledger(day), day.moodle.writes
-    day.running[0].inbox.close()
-    day.running.clear()
+    stop(day)
     day.broker.offsets = dict.fromkeys(range(PARTITIONS), 0)
     turn_for(day, 60)
 

@@ -1,4 +1,4 @@
-"""Letting a simulated day go on until something is so."""
+"""Letting a simulated day go on until something is so, and ending its processes."""
 
 from __future__ import annotations
 
@@ -19,3 +19,15 @@ def turn_for(day: Day, seconds: float) -> None:
     """Take turns for so many simulated seconds."""
     until = day.timeline.seconds + seconds
     turn_until(day, lambda: day.timeline.seconds >= until)
+
+
+def crash(day: Day) -> None:
+    """The last process is gone, and with it all that it remembered."""
+    day._lose(day.running[-1])
+
+
+def stop(day: Day) -> None:
+    """All processes end in order."""
+    for process in day.running:
+        process.inbox.close()
+    day.running.clear()

@@ -28,10 +28,14 @@ def site_marks(day: Day) -> dict[int, str]:
     return {partition: judge(marker.site, [], seen, None).mark for partition, marker in markers(day).items()}
 
 
+def alerts(day: Day) -> list[Alert]:
+    """All that were ever said; see ``standing`` for what stands."""
+    return [alert for alert in day.broker.records("moodle.alerts") if isinstance(alert, Alert)]
+
+
 def standing(day: Day) -> set[str]:
     """Codes of the alerts that stand."""
-    alerts = [alert for alert in day.broker.records("moodle.alerts") if isinstance(alert, Alert)]
-    last = {alert.key: alert for alert in alerts}
+    last = {alert.key: alert for alert in alerts(day)}
     return {alert.code for alert in last.values() if alert.state is AlertState.RAISED}
 
 
