@@ -25,6 +25,7 @@ from schemas.records import (
     Presence,
     Record,
 )
+from tests.bench.filling import write_ledger
 from tests.demo.moodle_site import MoodleSite
 from tests.demo.university import Account
 
@@ -57,17 +58,7 @@ class Applied:
         """Make the cohorts, put everybody into them, and write the ledger."""
         topics.ensure(self._connection, self._names.source_side() + self._names.sink_side())
         self._read_cohorts()
-        producer = self._connection.producer(linger_ms=50)
-        for key, record, partition in self._ledger():
-            value = _CODEC.encode(self._names.ledger, record)
-            while True:
-                try:
-                    producer.produce(self._names.ledger, value, key, partition)
-                    break
-                except BufferError:
-                    producer.poll(0.1)
-        if left := producer.flush(300):
-            raise ValueError(f"{left} entries could not be written")
+        write_ledger(self._connection, self._names.ledger, self._ledger())
         for cohort, members in self._members.items():
             self._site.control("add_members", cohort=cohort, usernames=[f"s{n:08d}" for n in members])
 

@@ -12,7 +12,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from consumers.cohorts.log import KafkaRestorer
 from schemas.codec import SingleObjectCodec
 from schemas.keys import encode_key, partition_of
 from schemas.records import EntryStatus, LedgerEntry, Presence
+from tests.bench.filling import write_ledger
 from tests.bench.measure import Measure
 from tests.bench.stage import LONGEST, Bench
 
@@ -79,9 +80,12 @@ def _connection(bootstrap: str) -> Connection:
 
 def _fill(connection: Connection, entries: int) -> None:
     """The ledger of a site where everything is settled."""
-    names, codec = Topics(connection.settings.topic_prefix, _SINK), SingleObjectCodec()
+    names = Topics(connection.settings.topic_prefix, _SINK)
     topics.ensure(connection, names.source_side() + names.sink_side())
-    producer = connection.producer(linger_ms=50)
+    write_ledger(connection, names.ledger, _settled(entries))
+
+
+def _settled(entries: int) -> Iterator[tuple[bytes, LedgerEntry, int]]:
     for number in range(entries):
         cohort, student = f"2026-SCI-L1INF-TD{number // _MEMBERS:05d}", f"{number:08d}"
         entry = LedgerEntry(
@@ -98,15 +102,7 @@ def _fill(connection: Connection, entries: int) -> None:
             changed_at=_NOW,
             cause="first_load",
         )
-        value, key = codec.encode(names.ledger, entry), encode_key(cohort, student)
-        while True:
-            try:
-                producer.produce(names.ledger, value, key, partition_of(cohort, _PARTITIONS))
-                break
-            except BufferError:
-                producer.poll(0.1)
-    if left := producer.flush(120):
-        raise ValueError(f"{left} entries could not be written")
+        yield encode_key(cohort, student), entry, partition_of(cohort, _PARTITIONS)
 
 
 def _read(connection: Connection) -> int:
