@@ -40,10 +40,15 @@ def vanished_day(seed: int = 5, **more: object) -> Day:
     return day
 
 
-def released_day(seed: int = 5, **more: object) -> Day:
-    day = vanished_day(seed, **more)
+def released_day(*, returned: bool = False) -> Day:
+    """``returned``: the cohort has come back with one member."""
+    day = vanished_day()
     release(day)
     turn_until(day, lambda: place(day).forgotten)
+    if returned:
+        day._announce(COHORT)
+        day._say(COHORT, MEMBERS[0], PRESENT)
+        turn_until(day, lambda: place(day).moodle_id)
     return day
 
 
@@ -141,7 +146,7 @@ def test_a_cohort_that_comes_back_is_a_new_one(pause: float) -> None:
     added, number = list(day.moodle.added), day.moodle.number(COHORT)
     release(day)
     turn_for(day, pause)
-    day._announce(COHORT, CohortState.PRESENT)
+    day._announce(COHORT)
     for student in (*MEMBERS[:3], STUDENTS[12]):
         day._say(COHORT, student, PRESENT)
     turn_until(day, lambda: 112 in day.moodle.of(COHORT))
@@ -158,10 +163,7 @@ def test_a_cohort_that_comes_back_is_a_new_one(pause: float) -> None:
 
 def test_a_cohort_can_be_released_twice() -> None:
     """It came back, and vanished again."""
-    day = released_day()
-    day._announce(COHORT, CohortState.PRESENT)
-    day._say(COHORT, MEMBERS[0], PRESENT)
-    turn_until(day, lambda: place(day).moodle_id)
+    day = released_day(returned=True)
     day._announce(COHORT, CohortState.VANISHED)
     first = place(day).forgotten
     turn_until(day, lambda: place(day).state is CohortState.VANISHED)
@@ -175,12 +177,8 @@ def test_a_cohort_can_be_released_twice() -> None:
 @pytest.mark.parametrize("returned", [False, True])
 def test_replaying_from_the_beginning_brings_nothing_back(returned: bool) -> None:  # noqa: FBT001 - a column
     """Neither who was forgotten nor who had left before, although the topic still says that they were members once."""
-    day = released_day()
-    if returned:
-        day._announce(COHORT, CohortState.PRESENT)
-        day._say(COHORT, MEMBERS[0], PRESENT)
-        turn_until(day, lambda: place(day).moodle_id)
-        turn_for(day, 20)
+    day = released_day(returned=returned)
+    turn_for(day, 20)
     before, writes = ledger(day), day.moodle.writes
     stop(day)
     day.broker.offsets = dict.fromkeys(range(PARTITIONS), 0)
@@ -195,11 +193,7 @@ def test_replaying_from_the_beginning_brings_nothing_back(returned: bool) -> Non
 @pytest.mark.parametrize("returned", [False, True])
 def test_a_rebuild_after_a_release_writes_nothing(returned: bool) -> None:  # noqa: FBT001 - a column
     """The topic is read from its first record on: it vanishes and is released once more."""
-    day = released_day()
-    if returned:
-        day._announce(COHORT, CohortState.PRESENT)
-        day._say(COHORT, MEMBERS[0], PRESENT)
-        turn_until(day, lambda: place(day).moodle_id)
+    day = released_day(returned=returned)
     shown, writes = day.moodle.of(COHORT), day.moodle.writes
     rebuild(day)
     turn_until(day, lambda: read_again(day))

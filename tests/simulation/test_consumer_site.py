@@ -38,21 +38,26 @@ def back_up(day: Day) -> tuple[dict[int, str], dict[int, set[int]]]:
     return dict(day.moodle.cohorts), copy.deepcopy(day.moodle.members)
 
 
-def test_a_restored_moodle_gets_no_call_until_a_person_accepts_it() -> None:
-    """Accounts that the ledger names were never made there. Then all of it is read again, and ends as the source says."""
-    day = settled_day()
-    old = back_up(day)
-    day._say(COHORTS[1], STUDENTS[1], ABSENT)
-    turn_until(day, lambda: 101 not in day.moodle.of(COHORTS[1]))
+def restored_later(day: Day, backup: tuple[dict[int, str], dict[int, set[int]]]) -> dict[str, int]:
+    """Another cohort and other accounts come, and Moodle is set back to the backup; the accounts that it has lost."""
     day._announce("NEW")
     for student in STUDENTS[12:15]:
         day._say("NEW", student, PRESENT)
         day._say(COHORTS[0], student, PRESENT)
     turn_until(day, lambda: len(day.moodle.of("NEW")) == 3)
     turn_for(day, 150)
-    day.moodle.cohorts, day.moodle.members = old
+    day.moodle.cohorts, day.moodle.members = backup
     day.moodle.never_there = {112, 113, 114}
-    accounts = {student: day.moodle.accounts.pop(student) for student in STUDENTS[12:15]}
+    return {student: day.moodle.accounts.pop(student) for student in STUDENTS[12:15]}
+
+
+def test_a_restored_moodle_gets_no_call_until_a_person_accepts_it() -> None:
+    """Accounts that the ledger names were never made there. Then all of it is read again, and ends as the source says."""
+    day = settled_day()
+    old = back_up(day)
+    day._say(COHORTS[1], STUDENTS[1], ABSENT)
+    turn_until(day, lambda: 101 not in day.moodle.of(COHORTS[1]))
+    accounts = restored_later(day, old)
     turn_until(day, lambda: "CS5021" in standing(day))
     writes = day.moodle.writes
     day._say(COHORTS[2], STUDENTS[2], ABSENT)
@@ -77,16 +82,7 @@ def test_a_restored_moodle_gets_no_call_until_a_person_accepts_it() -> None:
 def test_a_cohort_that_a_restore_has_lost_is_made_again() -> None:
     """Moodle says of it what it says of one that a person deleted; which it is shows when the site is looked at first."""
     day = settled_day()
-    old = back_up(day)
-    day._announce("NEW")
-    for student in STUDENTS[12:15]:
-        day._say("NEW", student, PRESENT)
-        day._say(COHORTS[0], student, PRESENT)
-    turn_until(day, lambda: len(day.moodle.of("NEW")) == 3)
-    turn_for(day, 150)
-    day.moodle.cohorts, day.moodle.members = old
-    day.moodle.never_there = {112, 113, 114}
-    accounts = {student: day.moodle.accounts.pop(student) for student in STUDENTS[12:15]}
+    accounts = restored_later(day, back_up(day))
     day._say("NEW", STUDENTS[2], PRESENT)  # long before the next look is due
     turn_until(day, lambda: "CS5021" in standing(day))
 

@@ -18,6 +18,7 @@ from tests.simulation.cohorts import COHORTS, FOREIGN, SETTINGS, STUDENTS, Day
 from tests.simulation.fake_moodle import Chances
 from tests.simulation.test_consumer_identity import ONE, OTHER, A, day_with, recheck, swap
 from tests.simulation.turns import turn_for, turn_until
+from tests.unit.cohorts.values import entry
 
 
 @dataclass
@@ -122,20 +123,9 @@ def test_only_looking_changes_nothing() -> None:
 def test_a_row_that_moodle_refused_is_tried_again() -> None:
     """That is what a replay of its cohort is for."""
     day = tampered_day(8)
-    key, entry = next((k, e) for k, e in day.ledger().items() if e.desired is e.applied is Presence.PRESENT)
+    key, applied = next((k, e) for k, e in day.ledger().items() if e.desired is e.applied is Presence.PRESENT)
     store = Store(None, "x")
-    parked = LedgerEntry(
-        cohort=entry.cohort,
-        student=entry.student,
-        desired=Presence.PRESENT,
-        desired_revision=1,
-        applied=Presence.UNKNOWN,
-        applied_revision=0,
-        owned=False,
-        status=EntryStatus.PARKED,
-        reason="row_refused",
-        since=entry.since,
-    )
+    parked = entry(*key, status=EntryStatus.PARKED, reason=Reason.ROW_REFUSED, since=applied.since)
     store.put(parked)
     rules = Rules(day.timeline.now(), SETTINGS.removal_settle, SETTINGS.moodle_settle)
 
