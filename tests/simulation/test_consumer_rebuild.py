@@ -140,7 +140,7 @@ def test_a_crash_at_any_commit_of_the_rewriting_changes_nothing(seed: int) -> No
 
     day._check_end()
     assert read_again(day)
-    assert len(set(day.moodle.added)) == len(day.moodle.added), "somebody was added twice"
+    assert len(set(day.moodle.added)) == len(day.moodle.added) == added, "somebody was added twice"
 
 
 def test_a_large_ledger_made_anew_does_not_hold_up_what_comes_in() -> None:
