@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from connector.commands.command import add_command, print_json
-from connector.commands.partition_words import markers, say
+from connector.commands.partition_words import markers, say, tell
 from connector.commands.settings import Settings, require_secrets
 from connector.commands.sinks import add_sink
 from connector.commands.wiring.base import base_for_command
@@ -112,12 +112,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
     if not found.odd or found.mark != arguments.hash:
         raise Halted(message(CliMessage.OTHER_SITE, hash=arguments.hash))
     answers = say(base, sink, "accept_site", {p: one.mark for p, one in found.judgements.items()})
-    if arguments.json:
-        print_json({"accepted": answers.followed, "refused": answers.refused})
-    else:
-        print(f"{answers.followed} partitions accept it and begin anew.")
-        print("".join(f"{count} refuse it: {why}\n" for why, count in sorted(answers.refused.items())), end="")
-    return ExitCode.HALTED if answers.refused else ExitCode.OK
+    text = f"{answers.followed} partitions accept it and begin anew."
+    return tell(answers, text, {"accepted": answers.followed}, as_json=arguments.json)
 
 
 def _show(found: Review, *, as_json: bool) -> None:

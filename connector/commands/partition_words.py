@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from connector.commands.answering import REFUSED, ask
+from connector.commands.command import print_json
 from connector.commands.commanding import new_command
 from connector.commands.topic_reading import latest
 from connector.commands.wiring.base import Base
+from connector.runtime.lifecycle import ExitCode
 from schemas.keys import encode_key, name_in
 from schemas.records import PartitionMarker
 
@@ -53,3 +55,13 @@ def say(base: Base, sink: str, kind: str, marks: Mapping[int, str]) -> Answers:
     answers = ask(base, sink, questions)
     refused = Counter(answer.reason or "" for answer in answers if answer.kind == REFUSED)
     return Answers(len(answers) - refused.total(), dict(refused))
+
+
+def tell(answers: Answers, text: str, plain: Mapping[str, int], *, as_json: bool) -> ExitCode:
+    """Print what became of it, and who refuses; ``text`` for people, ``plain`` for machines. The exit code."""
+    if as_json:
+        print_json({**plain, "refused": answers.refused})
+    else:
+        print(text)
+        print("".join(f"{count} refuse it: {why}\n" for why, count in sorted(answers.refused.items())), end="")
+    return ExitCode.HALTED if answers.refused else ExitCode.OK
