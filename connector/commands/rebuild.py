@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from connector.commands.command import add_command, print_json
-from connector.commands.partition_words import markers, say
+from connector.commands.partition_words import say, tell
 from connector.commands.plan import total
 from connector.commands.planning import survey
 from connector.commands.settings import Settings, require_secrets
@@ -19,7 +19,7 @@ from connector.runtime.errors import Halted
 from connector.runtime.kafka.topics import topic_id
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import CliMessage, message
-from schemas.records import EntryStatus, LedgerEntry, MembershipChanged, Presence
+from schemas.records import EntryStatus, LedgerEntry, MembershipChanged, PartitionMarker, Presence
 
 if TYPE_CHECKING:
     from connector.commands.command import Subparsers
@@ -73,17 +73,18 @@ def stand_of(base: Base, sink: str, topic: str) -> Stand:
         KafkaFault: the topics cannot be read.
     """
     names, found = base.topics(sink), Stand()
-    found.other_topic = sum(marker.topic_id != topic for marker in markers(base, sink).values())
     for partition in range(base.settings.kafka.partitions):
         said = latest(base, names.memberships, [partition])
         states = {key: record.state for key, record in said.items() if isinstance(record, MembershipChanged)}
         found.wanted += sum(state is Presence.PRESENT for state in states.values())
         found.ended += sum(state is Presence.ABSENT for state in states.values())
-        for key, entry in latest(base, names.ledger, [partition], lambda key: len(key) == 2).items():
-            if isinstance(entry, LedgerEntry):
-                counts = Presence.PRESENT in (entry.desired, entry.applied)
+        for key, record in latest(base, names.ledger, [partition]).items():
+            if isinstance(record, PartitionMarker):
+                found.other_topic += record.topic_id != topic
+            elif isinstance(record, LedgerEntry):
+                counts = Presence.PRESENT in (record.desired, record.applied)
                 found.unnamed += counts and key not in states
-                found.held += entry.status is EntryStatus.HELD
+                found.held += record.status is EntryStatus.HELD
     return found
 
 
@@ -112,12 +113,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
     if arguments.hash != mark:
         raise Halted(message(CliMessage.OTHER_TOPIC, hash=arguments.hash))
     answers = say(base, sink, "rebuild", dict.fromkeys(range(partitions), topic))
-    if arguments.json:
-        print_json({"begun": answers.followed, "refused": answers.refused})
-    else:
-        print(f"{answers.followed} partitions begin anew.")
-        print("".join(f"{count} refuse: {why}\n" for why, count in sorted(answers.refused.items())), end="")
-    return ExitCode.HALTED if answers.refused else ExitCode.OK
+    text = f"{answers.followed} partitions begin anew."
+    return tell(answers, text, {"begun": answers.followed}, as_json=arguments.json)
 
 
 def _show(found: Stand, ahead: dict[str, int], mark: str, *, as_json: bool) -> None:
