@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from connector.commands.asking import ask_and_follow, named_source
 from connector.commands.command import add_command, print_json
 from connector.commands.settings import Settings
-from connector.commands.topic_reading import latest
+from connector.commands.topic_reading import latest, raised_alert
 from connector.commands.wiring.base import Base, base_for_command
 from connector.runtime.lifecycle import ExitCode
 from connector.source.suspects import Case, list_hash
 from schemas.keys import Key
-from schemas.records import Alert, AlertState, Record, Suspect, Suspects
+from schemas.records import Record, Suspect, Suspects
 
 if TYPE_CHECKING:
     from connector.commands.command import Subparsers
@@ -73,9 +73,7 @@ def _suspicions(base: Base, source: str) -> Iterable[Record]:
 
 def _limit(base: Base, source: str) -> int | None:
     """The limit that the connector has said is passed; None if it is not."""
-    key = f"connector/{source}/suspects"
-    found = latest(base, base.topics().alerts, [0], lambda named: named == (key,)).values()
-    alert = next((one for one in found if isinstance(one, Alert) and one.state is AlertState.RAISED), None)
+    alert = raised_alert(base, f"connector/{source}/suspects")
     return None if alert is None else limit_told(alert.parameters)
 
 

@@ -1,4 +1,4 @@
-"""Reading topics for commands: the latest record of each key, decoded."""
+"""Reading topics for commands: the latest record of each key, decoded; an alert that stands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from connector.commands.wiring.base import Base
 from connector.runtime.kafka.reading import BEGINNING, Message, read_to_end
 from schemas.codec import Undecodable
 from schemas.keys import Key, KeyFault, decode_key
-from schemas.records import Record
+from schemas.records import Alert, AlertState, Record
 
 
 def messages(base: Base, topic: str, partitions: Iterable[int]) -> Iterator[Message]:
@@ -44,3 +44,13 @@ def latest(
             else:
                 raw[key] = message
     return {key: record for _, key, record in decoded(base, raw.values()) if record is not None}
+
+
+def raised_alert(base: Base, key: str) -> Alert | None:
+    """The alert that stands under this key; None if none does.
+
+    Raises:
+        KafkaFault: the alerts cannot be read.
+    """
+    alert = latest(base, base.topics().alerts, [0], lambda found: found == (key,)).get((key,))
+    return alert if isinstance(alert, Alert) and alert.state is AlertState.RAISED else None
