@@ -8,16 +8,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from connector.commands.command import add_command, print_json
-from connector.commands.partition_words import say
+from connector.commands.partition_words import say, tell
 from connector.commands.settings import Settings
 from connector.commands.sinks import add_sink
-from connector.commands.topic_reading import latest
+from connector.commands.topic_reading import raised_alert
 from connector.commands.wiring.base import Base, base_for_command
 from connector.runtime.errors import Halted
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import CliMessage, message
 from consumers.cohorts.fold import ACCEPT_DIRECTORY
-from schemas.records import Alert, AlertState
 
 if TYPE_CHECKING:
     from connector.commands.command import Subparsers
@@ -68,11 +67,8 @@ def awaited(base: Base, sink: str) -> Loss | None:
     Raises:
         KafkaFault: the alerts cannot be read.
     """
-    key = (f"{sink}.directory_loss",)
-    alert = latest(base, base.topics(sink).alerts, [0], lambda found: found == key).get(key)
-    if not isinstance(alert, Alert) or alert.state is not AlertState.RAISED:
-        return None
-    return Loss(sink, int(alert.parameters["lost"]), int(alert.parameters["known"]))
+    alert = raised_alert(base, f"{sink}.directory_loss")
+    return None if alert is None else Loss(sink, int(alert.parameters["lost"]), int(alert.parameters["known"]))
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
@@ -89,12 +85,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
         return ExitCode.OK if found is None else ExitCode.FINDINGS
     if found is None or found.mark != arguments.hash:
         raise Halted(message(CliMessage.OTHER_LOSS, hash=arguments.hash))
-    say(base, sink, ACCEPT_DIRECTORY, dict.fromkeys(range(settings.kafka.partitions), str(found.lost)))
-    if arguments.json:
-        print_json({"accepted": found.lost})
-    else:
-        print(f"The next reading of all accounts may lose {found.lost} students.")
-    return ExitCode.OK
+    answers = say(base, sink, ACCEPT_DIRECTORY, dict.fromkeys(range(settings.kafka.partitions), str(found.lost)))
+    text = f"{answers.followed} partitions let the next reading of all accounts lose {found.lost} students."
+    return tell(answers, text, {"accepted": found.lost}, as_json=arguments.json)
 
 
 def _show(found: Loss | None, *, as_json: bool) -> None:
