@@ -144,6 +144,17 @@ def build_plan(
     return draft.plan()
 
 
+def siblings_elsewhere(entries: Iterable[LedgerEntry], view: View) -> set[str]:
+    """Cohorts that are not ours and whose members decide whether these may leave; those of other keys of their accounts
+    included.
+    """
+    found: set[str] = set()
+    for entry in entries:
+        others = () if entry.user_id is None else view.named(entry.cohort, entry.user_id)
+        found.update(sibling for one in (entry, *others) for sibling in one.siblings if not view.owns(sibling))
+    return found
+
+
 class _Draft:
     def __init__(
         self,

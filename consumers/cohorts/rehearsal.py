@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from consumers.cohorts.comparing import Rules, look
-from consumers.cohorts.plan import Accounts, build_plan
+from consumers.cohorts.plan import Accounts, build_plan, siblings_elsewhere
 from consumers.cohorts.store import Store
 from schemas.records import CohortEntry, EntryStatus, LedgerEntry, Presence
 
@@ -88,13 +88,8 @@ def looked_at(
 
 
 def siblings_of(copy: Copy, changed: Iterable[LedgerEntry]) -> set[str]:
-    """Cohorts whose members decide whether these may leave; their entries included for the same account."""
-    found: set[str] = set()
-    for entry in changed:
-        if entry.status is EntryStatus.DUE:
-            others = () if entry.user_id is None else copy.named(entry.cohort, entry.user_id)
-            found.update(sibling for one in (entry, *others) for sibling in one.siblings)
-    return found
+    """Cohorts whose members decide whether these may leave."""
+    return siblings_elsewhere((entry for entry in changed if entry.status is EntryStatus.DUE), copy)
 
 
 def students_of(copy: Copy, changed: Iterable[LedgerEntry]) -> set[str]:

@@ -22,7 +22,7 @@ from consumers.cohorts.guard import guard
 from consumers.cohorts.kept import look_at_kept
 from consumers.cohorts.meaning import KeySource, Place, find_meant, read_for_removal
 from consumers.cohorts.pause import concerns_site
-from consumers.cohorts.plan import Finding, Plan, Removal, build_plan
+from consumers.cohorts.plan import Finding, Plan, Removal, build_plan, siblings_elsewhere
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.spending import Spending
 from consumers.moodle.batches import REMOVE_FIELDS, CallCost, CallLimits, Row, next_call
@@ -114,21 +114,20 @@ class Removals:
         """Read the cohorts of these removals, and the siblings that are not ours."""
         desk = self._desk
         known: dict[str, int] = {}
-        named: set[str] = set()
+        readable: list[LedgerEntry] = []
         leaving: set[Place] = set()
         for entry in desk.entries(keys):
             cohort = desk.ledger.cohort(entry.cohort)
             if cohort is not None and cohort.moodle_id is not None:
                 known[entry.cohort] = cohort.moodle_id
+                readable.append(entry)
                 if (account := self._account(entry)) is not None:
                     leaving.add((entry.cohort, account))
-                others = () if entry.user_id is None else desk.ledger.named(entry.cohort, entry.user_id)
-                for other in (entry, *others):
-                    named.update(sibling for sibling in other.siblings if not desk.ledger.owns(sibling))
+        named = sorted(siblings_elsewhere(readable, desk.ledger))
         desk.prepare(
             Prepared(
                 "removals: read",
-                partial(read_for_removal, self._reader, self._accounts, known, sorted(named), leaving),
+                partial(read_for_removal, self._reader, self._accounts, known, named, leaving),
                 partial(self._read_done, keys),
                 cancel=lambda: None,
                 cohorts=frozenset(known),
