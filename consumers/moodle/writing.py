@@ -100,7 +100,7 @@ class MoodleWriter:
         Moodle logs a removal also for a user who is no member, so send only who is there.
 
         Raises:
-            Refused: a user is unknown or deleted, or a cohort unknown. ``bisection.isolate`` finds which.
+            Refused: a user is unknown or deleted, or a cohort unknown. ``bisection.halve`` finds which.
             OutcomeUnknown: all rows may have been applied, or may yet be.
             MoodleError: none of the rows has been applied.
         """

@@ -12,7 +12,6 @@ import pytest
 from connector.runtime.clock import SystemClock
 from connector.runtime.messages import MoodleMessage
 from consumers.moodle.batches import REMOVE_FIELDS, CallCost, CallLimits, Row, calls
-from consumers.moodle.bisection import isolate
 from consumers.moodle.client import MoodleClient
 from consumers.moodle.directory import open_directory
 from consumers.moodle.errors import Forbidden, Halted, OutcomeUnknown, Refused, TokenRejected, TooLarge, Unavailable
@@ -23,6 +22,7 @@ from consumers.moodle.resolution import UNKNOWN, Ambiguous, Deleted, Found
 from consumers.moodle.settings import DirectorySettings, MoodleSettings
 from consumers.moodle.values import SYSTEM, Category, CategoryNamed
 from consumers.moodle.writing import Added, MoodleWriter, NewCohort
+from tests.isolating import isolate
 from tests.standins.moodle.faults import Fault, Kind
 from tests.standins.moodle.fixture import add_recommended_caller, site_from_fixture
 from tests.standins.moodle.forms import FormLimits

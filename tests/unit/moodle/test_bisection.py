@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.runtime.messages import MoodleMessage
-from consumers.moodle.bisection import Isolation, isolate
 from consumers.moodle.errors import Fault, OutcomeUnknown, Refused, Unavailable
+from tests.isolating import Isolation, isolate
 
 FAULT = Fault("f", "invaliduser", MoodleMessage.NOT_FOUND)
 
