@@ -29,6 +29,8 @@ class Source:
         self._stamped: dict[tuple[int, int], Stamped] = {}
         self._waits: dict[int, bool] = {}
         """Transactions whose statement waits for a lock, and whether it should have ended by now."""
+        self._woken: set[int] = set()
+        """Those that get on with it in a moment."""
         self._out: list[Row] = []
         """Rows that a reload took out."""
         self._highest = 0
@@ -139,6 +141,8 @@ class Source:
     ) -> None:
         """A row is changed. One that another transaction has locked is waited for by a ``waiter``, and let be by others."""
         table = self.table
+        if waiter is not None:
+            self._woken.discard(waiter[0])
         if statement.at_row:
             again = self.script.app_ahead
             stamped = Stamped(
@@ -255,6 +259,8 @@ class Source:
         table, found = self.table, self._transactions.get(plan)
         if plan in self._waits:
             self._waits[plan] = True
+        if plan in self._woken:
+            insort(self.script.steps, Step(table.now + 1, self._random(), "end", plan), lo=self._next)
         if found is None or found.began is None:
             return
         table.open.remove(found)
@@ -283,10 +289,16 @@ class Source:
         assert ended.began is not None
         for plan, index in ended.waiting:
             self._stamped[plan, index].waited.append((ended.id, ended.began, self.table.now))
-            at, order = self.table.now + int(self._random() * 3), self._random()
+            shape, chance = self.script.shape, self._random() * 2
+            # At once, or as late as the slack allows.
+            at, order = (
+                self.table.now + int(chance * 3 if chance < 1 else (chance - 1) * (shape.slack + 1)),
+                self._random(),
+            )
             insort(self.script.steps, Step(at, order, "change", plan, index), lo=self._next)
+            self._woken.add(plan)
             if self._waits.pop(plan):
-                ends = at + (0, 1, 4, 40)[int(self._random() * 4)]
+                ends = at + (0, 1, 4, shape.slack + shape.tolerance + 8)[int(self._random() * 4)]
                 insort(self.script.steps, Step(ends, order + 1, "end", plan), lo=self._next)
 
 

