@@ -20,8 +20,6 @@ from consumers.cohorts.resets import reset_cohort, reset_entry
 from consumers.cohorts.site_watch import SiteWatch
 from schemas.records import Command, PartitionMarker, SiteIdentity
 
-BEGINS_ANEW = frozenset({"rebuild", "accept_site"})
-"""Kinds of commands that begin a partition anew."""
 GATE = "anew"
 """What keeps calls back, by this name on the desk."""
 _PAGE = 2000

@@ -95,6 +95,10 @@ ACCEPT_DIRECTORY = "accept_directory"
 """The kind of command whose hash is a number: of students that the directory may lose."""
 
 
+BEGINS_ANEW = frozenset({"rebuild", "accept_site"})
+"""Kinds of commands that begin a partition anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A command that is not followed, and why (a code for the journal)."""
@@ -115,7 +119,7 @@ def judge_command(command: Command, now: datetime) -> Refusal | None:
         return None if command.hash and command.foreign else Refusal(command, "incomplete")
     if command.kind == ACCEPT_DIRECTORY:
         return None if command.hash and command.hash.isdecimal() else Refusal(command, "incomplete")
-    if command.kind in ("rebuild", "accept_site"):
+    if command.kind in BEGINS_ANEW:
         return None if command.hash else Refusal(command, "incomplete")
     if command.kind in ("freeze", "approve", "discard"):
         whole = command.student is not None and command.revision is not None and command.hash

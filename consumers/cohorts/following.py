@@ -9,10 +9,10 @@ from connector.runtime.errors import Stage
 from connector.runtime.kafka.reading import Message
 from consumers.cohorts import transitions
 from consumers.cohorts.adopting import HOME, Adopting
-from consumers.cohorts.anew import BEGINS_ANEW, Anew
+from consumers.cohorts.anew import Anew
 from consumers.cohorts.creations import members_unknown
 from consumers.cohorts.desk import Desk
-from consumers.cohorts.fold import ACCEPT_DIRECTORY, ADOPT, judge_command
+from consumers.cohorts.fold import ACCEPT_DIRECTORY, ADOPT, BEGINS_ANEW, judge_command
 from consumers.cohorts.letters import Letters
 from consumers.cohorts.putting_back import PuttingBack
 from consumers.cohorts.reasons import Reason

@@ -101,9 +101,7 @@ class Store:
 
     def put(self, entry: LedgerEntry) -> None:
         if self._present is not None:
-            query = "SELECT 1 FROM entries WHERE cohort = ? AND student = ? AND applied = 'present'"
-            before = self._database.execute(query, (entry.cohort, entry.student)).fetchone()
-            self._present += (entry.applied is Presence.PRESENT) - (before is not None)
+            self._present += (entry.applied is Presence.PRESENT) - self._shows(entry.cohort, entry.student)
         self._database.execute(_PUT, row_of(entry))
 
     def put_cohort(self, entry: CohortEntry) -> None:
@@ -111,11 +109,9 @@ class Store:
 
     def remove(self, cohort: str, student: str) -> None:
         """There is no such entry any more."""
-        where = "DELETE FROM entries WHERE cohort = ? AND student = ?"
         if self._present is not None:
-            query = "SELECT 1 FROM entries WHERE cohort = ? AND student = ? AND applied = 'present'"
-            self._present -= self._database.execute(query, (cohort, student)).fetchone() is not None
-        self._database.execute(where, (cohort, student))
+            self._present -= self._shows(cohort, student)
+        self._database.execute("DELETE FROM entries WHERE cohort = ? AND student = ?", (cohort, student))
 
     def entry(self, cohort: str, student: str) -> LedgerEntry | None:
         rows = self._select("cohort = ? AND student = ?", (cohort, student))
@@ -240,6 +236,11 @@ class Store:
         """Entries of which nobody knows what Moodle shows, by cohort and student, behind the given one."""
         where = f"reason = '{Reason.UNREAD}' AND (cohort, student) > (?, ?) ORDER BY cohort, student LIMIT ?"
         return list(self._select(where, (*after, limit)))
+
+    def _shows(self, cohort: str, student: str) -> bool:
+        """Whether Moodle shows this membership."""
+        query = "SELECT 1 FROM entries WHERE cohort = ? AND student = ? AND applied = 'present'"
+        return self._database.execute(query, (cohort, student)).fetchone() is not None
 
     def _select(self, where: str, values: tuple[object, ...]) -> Iterator[LedgerEntry]:
         # A list, since the caller changes what it reads.

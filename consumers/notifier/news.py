@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal, get_args
 
 from consumers.notifier.severity import Severity, severity_of
 from schemas.records import Alert, AlertState, AlertTold
 
-ROLES = frozenset({"connector", "consume", "reconcile", "notify"})
+Role = Literal["connector", "consume", "reconcile", "notify"]
 """The roles that raise alerts in this release."""
+ROLES: frozenset[str] = frozenset(get_args(Role))
 
 FORGET_AFTER = timedelta(days=7)
 """How long it is remembered that somebody was told that an alert is over. It bounds the topic; ``again_after`` needs it

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
 from connector.runtime.settings import Duration, Secret, Section
+from consumers.notifier.news import Role
 from consumers.notifier.severity import Severity
 
 Address = Annotated[str, StringConstraints(pattern=r"^[!-?A-~]+@[!-?A-~]+$")]
 """A mail address without a name before it, in ASCII: what any mail server takes."""
-
-Role = Literal["connector", "consume", "reconcile", "notify"]
 
 
 class SmtpSettings(Section):
@@ -83,7 +82,7 @@ class Recipient(Section):
     severities: tuple[Severity, ...] = tuple(Severity)
     """Which alerts, by how grave they are."""
 
-    roles: tuple[Role, ...] = ("connector", "consume", "reconcile", "notify")
+    roles: tuple[Role, ...] = get_args(Role)
     """Which alerts, by the role that raised them."""
 
     remind_every: Duration | None = None

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from connector.commands.settings import Settings
 from connector.runtime.clock import SystemClock
 from connector.runtime.kafka import topics
 from connector.runtime.kafka.connection import Connection
@@ -27,7 +28,19 @@ from consumers.moodle.settings import DirectorySettings, MoodleSettings
 from consumers.moodle.writing import MoodleWriter
 from schemas.codec import SingleObjectCodec
 from schemas.keys import encode_key, partition_of
-from schemas.records import CohortChanged, CohortState, MembershipChanged, Presence, Record
+from schemas.records import (
+    Alert,
+    AlertState,
+    CohortChanged,
+    CohortState,
+    JournalEntry,
+    LedgerEntry,
+    MembershipChanged,
+    Presence,
+    Record,
+)
+from tests.demo.world import GROUP_TOOL
+from tests.standins.kafka import Kafka
 from tests.standins.moodle.fixture import add_recommended_caller, site_from_fixture
 from tests.standins.moodle.server import MoodleStandin
 
@@ -169,6 +182,28 @@ class World:
         found = [message for batch in read_to_end(self.connection, topic, starts, CLOCK) for message in batch]
         return [self.codec.decode(message.value) for message in found if message.value is not None]
 
+    def ledger(self) -> dict[tuple[str, str], LedgerEntry]:
+        """The last entry of each membership."""
+        found = (entry for entry in self.records(self.topics.ledger) if isinstance(entry, LedgerEntry))
+        return {(entry.cohort, entry.student): entry for entry in found}
+
+    def journal(self) -> list[JournalEntry]:
+        return [entry for entry in self.records(self.topics.journal) if isinstance(entry, JournalEntry)]
+
+    def alerts(self) -> list[Alert]:
+        """All that were ever said; see ``raised`` for what stands."""
+        return [alert for alert in self.records(self.topics.alerts) if isinstance(alert, Alert)]
+
+    def raised(self) -> dict[str, Alert]:
+        """The alerts that stand, by key."""
+        last = {alert.key: alert for alert in self.alerts()}
+        return {key: alert for key, alert in last.items() if alert.state is AlertState.RAISED}
+
+    def settings(self, sink: SinkSettings | None = None, **sections: Any) -> Settings:
+        """What a command is run with on this broker and Moodle; ``sections`` are further ones."""
+        settings = Settings.model_validate({"kafka": self.connection.settings, **sections})
+        return settings.model_copy(update={"sinks": {"moodle": sink or self.sink()}})
+
     def removed_without_cause(self) -> int:
         """Removals of users who were no members, which Moodle logs all the same."""
         return self.moodle.site.totals["phantom"]
@@ -184,6 +219,13 @@ def run_until(
         assert time.monotonic() < deadline, f"did not happen within {seconds} s"
         for consumer in many:
             consumer.run_once()
+
+
+def reset_offsets(world: World, kafka: Kafka, where: str) -> None:
+    """As an operator does it, with Kafka's own tool."""
+    group = f"{world.connection.settings.topic_prefix}cohortstream.moodle"
+    names = ("--bootstrap-server", kafka.bootstrap, "--group", group, "--topic", world.topics.memberships)
+    kafka.tool(GROUP_TOOL, *names, "--reset-offsets", where, "--execute")
 
 
 @contextlib.contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from connector.commands import adopt, check, plan, status
-from connector.commands.settings import Settings
 from connector.commands.wiring.base import base_for_command
 from connector.runtime.errors import Halted
 from connector.runtime.kafka.connection import Connection
@@ -21,7 +20,7 @@ from connector.runtime.kafka.topics import topic_id
 from connector.runtime.lifecycle import ExitCode
 from consumers.cohorts.adoption import Why
 from schemas.keys import encode_key
-from schemas.records import Checkpoint, JournalEntry, PartitionMarker, Presence
+from schemas.records import Checkpoint, PartitionMarker, Presence
 from tests.integration.cohort_world import World, run_until, running_moodle
 
 
@@ -31,19 +30,13 @@ def world(connection: Connection, tmp_path: Path) -> Iterator[World]:
         yield World(connection, moodle, tmp_path)
 
 
-def settings_of(world: World, **sink: Any) -> Settings:
-    """The settings that the commands run with."""
-    settings = Settings.model_validate({"kafka": world.connection.settings})
-    return settings.model_copy(update={"sinks": {"moodle": world.sink(**sink)}})
-
-
 def arguments(**more: Any) -> argparse.Namespace:
     return argparse.Namespace(**({"sink": None, "json": True, "cohort": [], "members": False} | more))
 
 
 def planned(world: World, capsys: pytest.CaptureFixture[str], **sink: Any) -> dict[str, Any]:
     """What ``plan`` answers."""
-    plan.run(arguments(), settings_of(world, **sink))
+    plan.run(arguments(), world.settings(world.sink(**sink)))
     answer: dict[str, Any] = json.loads(capsys.readouterr().out)
     return answer
 
@@ -66,20 +59,13 @@ def taken_over(world: World) -> None:
     world.publish(world.says("B", world.student(1)), world.says("B", "P9999999"))
 
 
-def journal(world: World) -> list[JournalEntry]:
-    return [record for record in world.records(world.topics.journal) if isinstance(record, JournalEntry)]
+def decisions(world: World) -> list[str | None]:
+    """Why the sink writes or not, as the journal has it."""
+    return [entry.reason for entry in world.journal() if entry.kind == "adoption"]
 
 
-def in_shadow(world: World) -> Callable[[], bool]:
-    def reached() -> bool:
-        found = [r for r in world.records(world.topics.journal) if isinstance(r, JournalEntry) and r.kind == "adoption"]
-        return bool(found) and found[-1].reason == Why.COHORTS_NAMED
-
-    return reached
-
-
-def waiting(future: Future[Any]) -> Callable[[], bool]:
-    return future.done
+def in_shadow(world: World) -> bool:
+    return decisions(world)[-1:] == [Why.COHORTS_NAMED]
 
 
 def test_a_moodle_with_members_is_planned_then_adopted_then_applied(
@@ -93,19 +79,19 @@ def test_a_moodle_with_members_is_planned_then_adopted_then_applied(
         run_until(consumer, lambda: consumer.shadow is not None)
         first = consumer.shadow
         checkpoint(world, "school", loaded=True)
-        run_until(consumer, in_shadow(world))
+        run_until(consumer, lambda: in_shadow(world))
         run_until(consumer, lambda: consumer.idle)
         found = planned(world, capsys)
         with pytest.raises(Halted, match="CS6024"):
-            adopt.run(arguments(hash="0" * 12, foreign="keep"), settings_of(world))
+            adopt.run(arguments(hash="0" * 12, foreign="keep"), world.settings())
         with pytest.raises(Halted, match="CS6025"):
-            adopt.run(arguments(hash=found["hash"], foreign="remove"), settings_of(world))
+            adopt.run(arguments(hash=found["hash"], foreign="remove"), world.settings())
         with pytest.raises(Halted, match="CS6020"):
-            adopt.run(arguments(hash=found["hash"], foreign="keep"), settings_of(world, mode="shadow"))
+            adopt.run(arguments(hash=found["hash"], foreign="keep"), world.settings(world.sink(mode="shadow")))
         written = (site.totals["added"], site.totals["removed"], site.totals["cohorts_written"])
         world.publish(world.says("B", world.student(4)))  # additions do not change the hash
-        asked = aside.submit(adopt.run, arguments(hash=found["hash"], foreign="keep"), settings_of(world))
-        run_until(consumer, waiting(asked))
+        asked = aside.submit(adopt.run, arguments(hash=found["hash"], foreign="keep"), world.settings())
+        run_until(consumer, asked.done)
         run_until(consumer, lambda: len(world.members("B")) == 2 and world.user(2) not in world.members("A"))
         run_until(consumer, lambda: consumer.idle)
 
@@ -141,7 +127,7 @@ def test_the_plan_of_a_sink_at_work_knows_keys_that_have_moved(
     world.moodle.site.update_user(world.user(2), idnumber=one)
     after = planned(world, capsys)
     with world.consumer() as consumer:
-        run_until(consumer, lambda: "kept_for_another_key" in {note.reason for note in journal(world)})
+        run_until(consumer, lambda: "kept_for_another_key" in {note.reason for note in world.journal()})
 
     assert [world.user(1)] == before["cohorts"][0]["remove"]
     assert [] == after["cohorts"][0]["remove"] == after["cohorts"][0]["foreign"]
@@ -152,12 +138,12 @@ def test_status_and_check_say_what_to_do(world: World, capsys: pytest.CaptureFix
     """In shadow they name the commands; afterwards they say nothing of it."""
     taken_over(world)
     checkpoint(world, "school", loaded=True)
-    base = base_for_command(settings_of(world))
+    base = base_for_command(world.settings())
     with world.consumer() as consumer:
-        run_until(consumer, in_shadow(world))
+        run_until(consumer, lambda: in_shadow(world))
         shown = "\n".join(status.lines(status.describe(base)))
         checked = check.check_standing(base, "moodle")
-        by_setting = check.check_standing(base_for_command(settings_of(world, mode="shadow")), "moodle")
+        by_setting = check.check_standing(base_for_command(world.settings(world.sink(mode="shadow"))), "moodle")
 
     assert "CS6021" in shown
     assert "cohortstream plan" in shown
@@ -178,10 +164,7 @@ def test_a_moodle_without_members_is_applied_to_at_once(world: World) -> None:
     with world.consumer(sources=["school"]) as consumer:
         run_until(consumer, lambda: world.user(2) in world.members("A"))
 
-    kinds = [
-        r.reason for r in world.records(world.topics.journal) if isinstance(r, JournalEntry) and r.kind == "adoption"
-    ]
-    assert kinds == [Why.EMPTY_MOODLE]
+    assert decisions(world) == [Why.EMPTY_MOODLE]
 
 
 def test_a_source_that_the_settings_name_is_waited_for(world: World) -> None:
@@ -214,4 +197,4 @@ def test_what_an_earlier_release_began_goes_on(world: World) -> None:
     with world.consumer() as consumer:
         run_until(consumer, lambda: world.members("A") == {world.user(1), world.user(9)})
 
-    assert not any(getattr(record, "kind", "") == "adoption" for record in world.records(world.topics.journal))
+    assert decisions(world) == []

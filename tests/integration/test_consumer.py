@@ -16,21 +16,17 @@ from connector.runtime.kafka.connection import Connection
 from connector.runtime.telemetry import Count, Histogram
 from schemas.keys import encode_key, partition_of
 from schemas.records import (
-    Alert,
     AlertState,
     CohortEntry,
     Command,
     DeadLetter,
     EntryStatus,
-    JournalEntry,
-    LedgerEntry,
     PartitionMarker,
     Presence,
 )
-from tests.integration.cohort_world import World, run_until, running_moodle
+from tests.integration.cohort_world import World, reset_offsets, run_until, running_moodle
 from tests.standins.kafka import Kafka
 
-GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 ABSENT = Presence.ABSENT
 
 
@@ -38,26 +34,6 @@ ABSENT = Presence.ABSENT
 def world(connection: Connection, tmp_path: Path) -> Iterator[World]:
     with running_moodle() as moodle:
         yield World(connection, moodle, tmp_path)
-
-
-def last_entries(world: World) -> dict[tuple[str, str], LedgerEntry]:
-    entries = [entry for entry in world.records(world.topics.ledger) if isinstance(entry, LedgerEntry)]
-    return {(entry.cohort, entry.student): entry for entry in entries}
-
-
-def journal(world: World) -> list[JournalEntry]:
-    return [entry for entry in world.records(world.topics.journal) if isinstance(entry, JournalEntry)]
-
-
-def alerts(world: World) -> list[Alert]:
-    return [alert for alert in world.records(world.topics.alerts) if isinstance(alert, Alert)]
-
-
-def reset_offsets(world: World, kafka: Kafka, where: str) -> None:
-    """As an operator does it, with Kafka's own tool."""
-    group = f"{world.connection.settings.topic_prefix}cohortstream.moodle"
-    names = ("--bootstrap-server", kafka.bootstrap, "--group", group, "--topic", world.topics.memberships)
-    kafka.tool(GROUPS, *names, "--reset-offsets", where, "--execute")
 
 
 def command(world: World, **more: Any) -> None:
@@ -83,7 +59,7 @@ def test_one_record_becomes_one_membership(world: World) -> None:
     with world.consumer() as consumer:
         run_until(consumer, lambda: world.members("A") == {world.user(1)} and consumer.idle)
 
-    entry = last_entries(world)["A", world.student(1)]
+    entry = world.ledger()["A", world.student(1)]
     assert (Presence.PRESENT, world.user(1), True) == (entry.applied, entry.user_id, entry.owned)
 
 
@@ -114,7 +90,7 @@ def test_foreign_members_stay_and_only_members_are_removed(world: World) -> None
         run_until(consumer, lambda: world.members("A") == {world.user(3), world.user(9)} and consumer.idle)
 
     assert world.removed_without_cause() == 0
-    intents = [e for e in world.records(world.topics.journal) if isinstance(e, JournalEntry) and e.kind == "intent"]
+    intents = [entry for entry in world.journal() if entry.kind == "intent"]
     assert [world.student(2)] == [intent.student for intent in intents if intent.action == "remove"]
 
 
@@ -129,14 +105,14 @@ def test_idnumbers_that_changed_places_take_nobody_out(world: World) -> None:
         world.moodle.site.update_user(world.user(1), idnumber=other)
         world.moodle.site.update_user(world.user(2), idnumber=one)
         world.publish(world.says("A", one, ABSENT))
-        run_until(consumer, lambda: any(note.kind == "outcome" and note.action == "remove" for note in journal(world)))
+        run_until(consumer, lambda: any(note.kind == "outcome" and note.action == "remove" for note in world.journal()))
         stayed = world.members("A")
         world.publish(world.says("A", other, ABSENT))
         run_until(consumer, lambda: not world.members("A") and consumer.idle)
 
     assert stayed == {world.user(1), world.user(2)}
     assert ["kept_for_another_key"] == [
-        note.reason for note in journal(world) if note.answer == "already" and note.reason
+        note.reason for note in world.journal() if note.answer == "already" and note.reason
     ]
     assert world.removed_without_cause() == 0
 
@@ -150,14 +126,14 @@ def test_removals_past_the_limit_are_held_until_a_person_lets_them_pass(world: W
         leaving = [world.says("A", student, ABSENT) for student in students]
         world.publish(*leaving, world.says("A", world.student(4)))
         run_until(consumer, lambda: world.members("A") == {world.user(n) for n in (2, 3, 4)} and consumer.idle)
-        held = {key for key, entry in last_entries(world).items() if entry.status is EntryStatus.HELD}
+        held = {key for key, entry in world.ledger().items() if entry.status is EntryStatus.HELD}
         command(world, kind="approve", cohort="A", student=students[1], revision=leaving[1].revision, hash="h")
         command(world, kind="approve", cohort="A", student=students[2], revision=leaving[0].revision, hash="h")
         run_until(consumer, lambda: world.members("A") == {world.user(3), world.user(4)} and consumer.idle)
-        run_until(consumer, lambda: bool(alerts(world)))
+        run_until(consumer, lambda: bool(world.alerts()))
 
     assert held == {("A", students[1]), ("A", students[2])}
-    kinds = [e.kind for e in world.records(world.topics.journal) if isinstance(e, JournalEntry) and e.author == "ana"]
+    kinds = [entry.kind for entry in world.journal() if entry.author == "ana"]
     assert kinds == ["approval", "command_refused"]
 
 
@@ -165,7 +141,7 @@ def test_a_student_without_account_is_parked_and_applied_when_it_appears(world: 
     """The reason stands in the ledger; nobody has to do anything when the account comes."""
     world.publish(world.cohort("A"), world.says("A", "P9999999"))
     with world.consumer() as consumer:
-        run_until(consumer, lambda: any(e.status is EntryStatus.PARKED for e in last_entries(world).values()))
+        run_until(consumer, lambda: any(e.status is EntryStatus.PARKED for e in world.ledger().values()))
         user = world.moodle.site.add_user("late", idnumber="P9999999")
         run_until(consumer, lambda: world.members("A") == {user.id})
 
@@ -176,7 +152,7 @@ def test_a_missing_category_parks_the_cohort_until_it_is_made(world: World) -> N
     """The cohort is not made elsewhere; its memberships wait with it."""
     world.publish(world.cohort("A", category="NEW"), world.says("A", world.student(1)))
     with world.consumer() as consumer:
-        run_until(consumer, lambda: any(e.status is EntryStatus.PARKED for e in last_entries(world).values()))
+        run_until(consumer, lambda: any(e.status is EntryStatus.PARKED for e in world.ledger().values()))
         nowhere = world.members("A")
         world.moodle.site.add_category("NEW")
         run_until(consumer, lambda: world.members("A") == {world.user(1)})
@@ -194,7 +170,7 @@ def test_a_colliding_cohort_waits_by_name(world: World) -> None:
 
     cohorts = [entry for entry in world.records(world.topics.ledger) if isinstance(entry, CohortEntry)]
     assert "cohort_colliding" == [entry.reason for entry in cohorts if entry.cohort == "a"][-1]
-    assert last_entries(world)["a", world.student(2)].reason == "cohort_colliding"
+    assert world.ledger()["a", world.student(2)].reason == "cohort_colliding"
 
 
 def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(world: World) -> None:
@@ -218,12 +194,12 @@ def test_too_much_poison_stops_the_intake(world: World) -> None:
         world.producer.produce(world.topics.memberships, b"poison", b"\xff", partition)
     world.producer.flush(10)
     with world.consumer(dead_letter_limit=5) as consumer:
-        run_until(consumer, lambda: bool(alerts(world)))
+        run_until(consumer, lambda: bool(world.alerts()))
         world.publish(world.cohort("A"))
         for _ in range(30):
             consumer.run_once()
 
-    (alert,) = alerts(world)
+    (alert,) = world.alerts()
     assert (alert.code, world.moodle.site.tables.cohorts_named("A")) == ("CS5005", [])
 
 
@@ -278,12 +254,12 @@ def test_an_outage_pauses_and_goes_on_by_itself(world: World) -> None:
         run_until(consumer, lambda: bool(world.members("A")))
         world.moodle.stop()
         world.publish(world.says("A", world.student(2)))
-        run_until(consumer, lambda: bool(alerts(world)))
+        run_until(consumer, lambda: bool(world.alerts()))
         world.moodle.start()
         run_until(consumer, lambda: world.user(2) in world.members("A") and consumer.idle)
-        run_until(consumer, lambda: alerts(world)[-1].state is AlertState.CLEARED)
+        run_until(consumer, lambda: world.alerts()[-1].state is AlertState.CLEARED)
 
-    assert ({"CS5004"}, AlertState.RAISED) == ({alert.code for alert in alerts(world)}, alerts(world)[0].state)
+    assert ({"CS5004"}, AlertState.RAISED) == ({alert.code for alert in world.alerts()}, world.alerts()[0].state)
     assert world.records(world.topics.deadletters) == []
 
 
@@ -294,7 +270,7 @@ def test_a_revoked_token_dead_letters_nothing(world: World) -> None:
         run_until(consumer, lambda: consumer.idle and bool(world.moodle.site.tables.cohorts_named("A")))
         world.moodle.site.revoke_token("connector")
         world.publish(world.says("A", world.student(1)))
-        run_until(consumer, lambda: bool(alerts(world)))
+        run_until(consumer, lambda: bool(world.alerts()))
         world.moodle.site.restore_token("connector")
         run_until(consumer, lambda: world.members("A") == {world.user(1)}, 90)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector.runtime.kafka.connection import Connection
-from schemas.records import Alert, AlertState, EntryStatus, LedgerEntry, Presence
+from schemas.records import EntryStatus, Presence
 from tests.integration.cohort_world import World, run_until, running_moodle
 from tests.standins.moodle.site import Site
 
@@ -22,11 +22,6 @@ RIGHTS = (*CHANGE, "moodle/cohort:view")
 def world(connection: Connection, tmp_path: Path) -> Iterator[World]:
     with running_moodle() as moodle:
         yield World(connection, moodle, tmp_path)
-
-
-def standing(world: World) -> dict[str, Alert]:
-    found = {alert.key: alert for alert in world.records(world.topics.alerts) if isinstance(alert, Alert)}
-    return {key: alert for key, alert in found.items() if alert.state is AlertState.RAISED}
 
 
 def setting(name: str, value: object) -> Change:
@@ -81,12 +76,12 @@ def test_a_fault_of_everything_pauses_and_is_over_by_itself(
         run_until(consumer, lambda: len(world.members("A")) == 2 and consumer.idle)
         broken(world.moodle.site)
         world.publish(world.says("A", world.student(3)), world.says("A", world.student(1), Presence.ABSENT))
-        run_until(consumer, lambda: "moodle.paused" in standing(world))
-        cause = standing(world)["moodle.paused"].parameters["cause"]
+        run_until(consumer, lambda: "moodle.paused" in world.raised())
+        cause = world.raised()["moodle.paused"].parameters["cause"]
         stayed = len(consumer.owned) == 4 and consumer.paused is not None
         mended(world.moodle.site)
         run_until(consumer, lambda: world.members("A") == {world.user(2), world.user(3)} and consumer.idle, 120)
-        run_until(consumer, lambda: not standing(world))
+        run_until(consumer, lambda: not world.raised())
 
     assert stayed
     assert any(code in cause for code in codes), cause
@@ -104,12 +99,12 @@ def test_a_service_user_that_sees_no_accounts_any_more_sends_nothing(world: Worl
     with world.consumer(site_check="500ms") as consumer:
         run_until(consumer, lambda: len(world.members("A")) == 2 and consumer.idle)
         unseeing(world.moodle.site)
-        run_until(consumer, lambda: "moodle.site" in standing(world))
-        code = standing(world)["moodle.site"].code
+        run_until(consumer, lambda: "moodle.site" in world.raised())
+        code = world.raised()["moodle.site"].code
         world.publish(world.says("A", world.student(3)))
         seeing(world.moodle.site)
         run_until(consumer, lambda: len(world.members("A")) == 3)
-        run_until(consumer, lambda: not standing(world))
+        run_until(consumer, lambda: not world.raised())
 
     assert code == "CS5023"
 
@@ -127,17 +122,16 @@ def test_a_lost_right_parks_and_holds_nothing_for_good(world: World) -> None:
         world.publish(*(world.says("A", world.student(n)) for n in range(4, 20)))
         world.publish(world.says("A", world.student(1), Presence.ABSENT))
         world.publish(world.cohort("B"), world.says("B", world.student(1)))
-        run_until(consumer, lambda: any(key.startswith("moodle.parked") for key in standing(world)))
-        reasons = {alert.parameters["reason"] for alert in standing(world).values()}
+        run_until(consumer, lambda: any(key.startswith("moodle.parked") for key in world.raised()))
+        reasons = {alert.parameters["reason"] for alert in world.raised().values()}
         for right in RIGHTS:
             site.grant_capability("connector", right)
         run_until(consumer, lambda: world.members("A") == {world.user(n) for n in range(2, 20)}, 120)
         run_until(consumer, lambda: world.members("B") == {world.user(1)}, 120)
-        run_until(consumer, lambda: not standing(world))
+        run_until(consumer, lambda: not world.raised())
 
-    entries = [entry for entry in world.records(world.topics.ledger) if isinstance(entry, LedgerEntry)]
     assert reasons == {"cohort_forbidden"}
-    assert not any(entry.status is EntryStatus.HELD for entry in entries)
+    assert not any(entry.status is EntryStatus.HELD for entry in world.ledger().values())
     assert world.records(world.topics.deadletters) == []
 
 
@@ -151,7 +145,7 @@ def test_rights_in_one_category_are_enough_for_its_cohorts(world: World) -> None
     world.publish(*(world.says(name, world.student(1)) for name in "SAX"))
     with world.consumer() as consumer:
         run_until(consumer, lambda: world.members("S") == {world.user(1)})
-        run_until(consumer, lambda: sum(key.startswith("moodle.parked") for key in standing(world)) >= 1)
+        run_until(consumer, lambda: sum(key.startswith("moodle.parked") for key in world.raised()) >= 1)
         early = (world.members("A"), world.members("X"))
         for right in CHANGE:
             site.grant_capability("connector", right)
@@ -172,10 +166,10 @@ def test_a_renewed_token_is_read_from_its_file(world: World, tmp_path: Path) -> 
         caller = world.moodle.site.callers["connector"]
         world.moodle.site.revoke_token("connector")
         world.publish(world.says("A", world.student(2)))
-        run_until(consumer, lambda: "moodle.paused" in standing(world))
+        run_until(consumer, lambda: "moodle.paused" in world.raised())
         caller.token.token = "0" * 32
         world.moodle.site.restore_token("connector")
         secret.write_text("0" * 32)
-        run_until(consumer, lambda: len(world.members("A")) == 2 and not standing(world), 120)
+        run_until(consumer, lambda: len(world.members("A")) == 2 and not world.raised(), 120)
 
     assert world.records(world.topics.deadletters) == []

@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.commands import accept_site, rebuild
-from connector.commands.settings import Settings
 from connector.runtime.errors import Halted
 from connector.runtime.kafka import topics
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.lifecycle import ExitCode
-from schemas.records import Alert, AlertState, PartitionMarker, Presence
+from schemas.records import PartitionMarker, Presence
+from tests.demo.waiting import wait_until
 from tests.integration.cohort_world import World, run_until, running_moodle
 from tests.standins.moodle.restoring import back_up, restore
 
@@ -30,14 +30,9 @@ def world(connection: Connection, tmp_path: Path) -> Iterator[World]:
         yield World(connection, moodle, tmp_path)
 
 
-def settings_of(world: World) -> Settings:
-    """The settings that the commands run with."""
-    settings = Settings.model_validate({"kafka": world.connection.settings, "reconcile": {"answer_within": "60s"}})
-    return settings.model_copy(update={"sinks": {"moodle": world.sink()}})
-
-
 def ask(world: World, run: Callable[..., ExitCode], mark: str | None) -> ExitCode:
-    return run(argparse.Namespace(sink=None, json=True, hash=mark), settings_of(world))
+    settings = world.settings(reconcile={"answer_within": "60s"})
+    return run(argparse.Namespace(sink=None, json=True, hash=mark), settings)
 
 
 def shown(world: World, run: Callable[..., ExitCode], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -49,12 +44,7 @@ def shown(world: World, run: Callable[..., ExitCode], capsys: pytest.CaptureFixt
 
 
 def standing(world: World) -> set[str]:
-    alerts = {alert.key: alert for alert in world.records(world.topics.alerts) if isinstance(alert, Alert)}
-    return {alert.code for alert in alerts.values() if alert.state is AlertState.RAISED}
-
-
-def done(future: Future[Any]) -> Callable[[], bool]:
-    return future.done
+    return {alert.code for alert in world.raised().values()}
 
 
 def test_a_restored_moodle_is_accepted_by_a_person(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,7 +71,7 @@ def test_a_restored_moodle_is_accepted_by_a_person(world: World, capsys: pytest.
         with pytest.raises(Halted, match="CS6030"):
             ask(world, accept_site.run, "0" * 16)
         asked = aside.submit(ask, world, accept_site.run, found["hash"])
-        run_until(consumer, done(asked))
+        run_until(consumer, asked.done)
         newcomer = site.add_user("newcomer", idnumber="P1111111").id
         returned = site.add_user("returned", idnumber="P9999999").id
         run_until(consumer, lambda: world.members("NEW") == {returned} and len(world.members("A")) == 6)
@@ -121,8 +111,7 @@ def test_a_topic_made_anew_is_taken_in_when_a_person_says_so(world: World, capsy
         run_until(consumer, lambda: len(world.members("A")) == 3 and consumer.idle)
     admin = world.connection.admin()
     admin.delete_topics([world.topics.memberships])[world.topics.memberships].result()
-    while world.topics.memberships in topics.partition_counts(world.connection):
-        pass
+    wait_until(lambda: world.topics.memberships not in topics.partition_counts(world.connection), "the topic is gone")
     topics.ensure(world.connection, world.topics.source_side())
     world.publish(world.cohort("A"), *(world.says("A", world.student(n)) for n in (2, 3, 4)))
     with world.consumer() as consumer, pytest.raises(Halted, match="CS5006"):
@@ -135,7 +124,7 @@ def test_a_topic_made_anew_is_taken_in_when_a_person_says_so(world: World, capsy
         while len(world.records(world.topics.commands)) < 4:
             assert not asked.done()
         with world.consumer() as consumer:
-            run_until(consumer, done(asked))
+            run_until(consumer, asked.done)
             run_until(consumer, lambda: len(world.members("A")) == 4 and consumer.idle)
 
     assert asked.result() is ExitCode.OK

@@ -12,7 +12,7 @@ import pytest
 from connector.runtime.kafka.connection import Connection
 from consumers.cohorts import store
 from consumers.cohorts.building import CohortConsumer
-from schemas.records import EntryStatus, LedgerEntry, Presence
+from schemas.records import EntryStatus, Presence
 from tests.integration.cohort_world import World, run_until, running_moodle
 from tests.integration.earlier_release import EARLIER, EarlierCodec
 
@@ -40,11 +40,6 @@ def of_release(world: World, release: str, **settings: Any) -> Iterator[CohortCo
         world.codec, world.directory = ours, here
 
 
-def entries(world: World) -> dict[tuple[str, str], LedgerEntry]:
-    found = (entry for entry in world.records(world.topics.ledger) if isinstance(entry, LedgerEntry))
-    return {(entry.cohort, entry.student): entry for entry in found}
-
-
 def everywhere(world: World, *numbers: int) -> bool:
     """Whether exactly these are in every cohort, and nothing is left to do."""
     wanted = {world.user(number) for number in numbers}
@@ -70,7 +65,7 @@ def test_partitions_go_back_and_forth_between_releases(world: World, release: st
         world.publish(*(world.says(cohort, world.student(2), ABSENT) for cohort in COHORTS))
         run_until(earlier, lambda: everywhere(world, 3) and earlier.idle)
 
-    assert {entry.status for entry in entries(world).values()} == {EntryStatus.SETTLED}
+    assert {entry.status for entry in world.ledger().values()} == {EntryStatus.SETTLED}
     assert world.moodle.site.totals["added"] == 3 * len(COHORTS)
     assert (world.moodle.site.totals["removed"], world.removed_without_cause()) == (2 * len(COHORTS), 0)
 
@@ -83,15 +78,15 @@ def test_what_one_release_held_and_parked_the_other_knows(world: World, release:
     with world.consumer(**tight) as later:
         run_until(later, lambda: bool(world.members("A")))
         world.publish(world.says("A", world.student(1), ABSENT))
-        run_until(later, lambda: entries(world)["A", world.student(1)].status is EntryStatus.HELD)
-    before = entries(world)
+        run_until(later, lambda: world.ledger()["A", world.student(1)].status is EntryStatus.HELD)
+    before = world.ledger()
     with of_release(world, release, **tight) as earlier:
         run_until(earlier, lambda: bool(earlier.owned) and earlier.idle)
         kept = world.members("A") == {world.user(1)}
         user = world.moodle.site.add_user("late", idnumber="P9999999")
         run_until(earlier, lambda: user.id in world.members("A") and earlier.idle)
 
-    after = entries(world)
+    after = world.ledger()
     assert kept
     assert before["A", "P9999999"].status is EntryStatus.PARKED
     assert (EntryStatus.HELD, EntryStatus.SETTLED) == tuple(

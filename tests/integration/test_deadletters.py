@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from connector.commands import deadletters
-from connector.commands.settings import Settings
 from connector.runtime.errors import Halted
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.lifecycle import ExitCode
@@ -44,8 +43,7 @@ def answer(world: World, capsys: pytest.CaptureFixture[str], *places: str, **mor
     """What the command says to a machine."""
     plain = {"sink": None, "json": True, "place": list(places), "put_back": False, "all": False}
     arguments = argparse.Namespace(**(plain | {"stage": None, "since": None} | more))
-    settings = Settings.model_validate({"kafka": world.connection.settings})
-    code = deadletters.run(arguments, settings.model_copy(update={"sinks": {"moodle": world.sink()}}))
+    code = deadletters.run(arguments, world.settings())
     return code, json.loads(capsys.readouterr().out)
 
 

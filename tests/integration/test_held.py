@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,16 +12,13 @@ import pytest
 
 from connector.commands import approve, discard, held
 from connector.commands.main import make_parser
-from connector.commands.settings import Settings
-from connector.commands.wiring.base import Base
+from connector.commands.wiring.base import base_for_command
 from connector.runtime.clock import SystemClock
 from connector.runtime.errors import Halted
-from connector.runtime.health import Health
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.lifecycle import ExitCode
-from connector.runtime.telemetry import start_telemetry
 from consumers.cohorts.building import CohortConsumer
-from schemas.records import EntryStatus, JournalEntry, LedgerEntry, Presence
+from schemas.records import EntryStatus, Presence
 from tests.integration.cohort_world import World, run_until, running_moodle
 
 ABSENT, PRESENT = Presence.ABSENT, Presence.PRESENT
@@ -50,16 +47,8 @@ Command = Callable[..., tuple[ExitCode, str]]
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run a command as the program does, on this world's broker; ``ahead``: with a clock so far ahead."""
-    settings = Settings.model_validate(
-        {
-            "kafka": world.connection.settings.model_dump() | {"partitions": world.connection.settings.partitions},
-            "sinks": {"moodle": world.sink()},
-        }
-    )
-    clock = Later()
-    telemetry = start_telemetry(settings.telemetry, "command")
-    health = Health(clock, telemetry.metrics, settings.telemetry.stall_after)
-    base = Base(settings, clock, telemetry, health, threading.Event(), world.connection, world.codec)
+    settings, clock = world.settings(), Later()
+    base = replace(base_for_command(settings), clock=clock)
     for name in ("connector.commands.held", "connector.commands.deciding"):
         monkeypatch.setattr(f"{name}.base_for_command", lambda _: base)
 
@@ -73,13 +62,8 @@ def run(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return run
 
 
-def entries(world: World) -> dict[tuple[str, str], LedgerEntry]:
-    found = [entry for entry in world.records(world.topics.ledger) if isinstance(entry, LedgerEntry)]
-    return {(entry.cohort, entry.student): entry for entry in found}
-
-
 def held_in(world: World) -> list[str]:
-    return sorted(student for (_, student), entry in entries(world).items() if entry.status is EntryStatus.HELD)
+    return sorted(student for (_, student), entry in world.ledger().items() if entry.status is EntryStatus.HELD)
 
 
 def count_held(consumer: CohortConsumer) -> int:
@@ -95,10 +79,7 @@ def fill(world: World, count: int) -> list[str]:
 
 
 def by_author(world: World) -> list[tuple[str, str | None, str | None]]:
-    journal = [
-        entry for entry in world.records(world.topics.journal) if isinstance(entry, JournalEntry) and entry.author
-    ]
-    return [(entry.kind, entry.student, entry.plan) for entry in journal]
+    return [(entry.kind, entry.student, entry.plan) for entry in world.journal() if entry.author]
 
 
 def test_the_budget_outlives_the_process_and_its_files(world: World, tmp_path: Path) -> None:
@@ -168,7 +149,7 @@ def test_a_list_is_discarded_and_its_members_stay(world: World, run: Command) ->
 
     assert told == (ExitCode.OK, "3 removals discarded; these members stay.\n")
     assert len(world.members("A")) == 3
-    assert {entries(world)["A", student].reason for student in waiting} == {"removal_discarded"}
+    assert {world.ledger()["A", student].reason for student in waiting} == {"removal_discarded"}
     assert second[0] is ExitCode.FINDINGS
     assert "it is not held any more, but settled (removal_discarded)" in second[1]
     assert run("held") == (ExitCode.OK, "Nothing is held.\n")

@@ -58,8 +58,7 @@ def world(connection: Connection, tmp_path: Path) -> Iterator[World]:
 
 def settings_of(world: World, **reconciling: Any) -> Settings:
     plain = {"answer_within": "30s", "poll": "100ms"} | reconciling
-    settings = Settings.model_validate({"kafka": world.connection.settings, "reconcile": plain})
-    return settings.model_copy(update={"sinks": {"moodle": world.sink()}, "sources": {"test": None}})
+    return world.settings(reconcile=plain).model_copy(update={"sources": {"test": None}})
 
 
 def answer(

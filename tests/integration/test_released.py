@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,19 +13,15 @@ import pytest
 
 from connector.commands import vanished
 from connector.commands.main import make_parser
-from connector.commands.settings import Settings
-from connector.commands.wiring.base import Base
 from connector.runtime.clock import SystemClock
-from connector.runtime.health import Health
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.lifecycle import ExitCode
-from connector.runtime.telemetry import start_telemetry
 from consumers.cohorts.building import CohortConsumer
 from consumers.reconciler.drift import Comparison
 from consumers.reconciler.journal import History
 from consumers.reconciler.report import Report
 from schemas.keys import encode_key, partition_of
-from schemas.records import CohortEntry, CohortState, JournalEntry, LedgerEntry, Presence
+from schemas.records import CohortEntry, CohortState, LedgerEntry, Presence
 from tests.integration.cohort_world import World, run_until, running_moodle
 
 LAST_SEEN = datetime(2025, 1, 2, tzinfo=UTC)
@@ -40,26 +35,15 @@ def world(connection: Connection, tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def listed(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Callable[[], tuple[list[dict[str, object]], list[dict[str, str]]]]:
     """Run the command as the program does: its JSON, and its CSV."""
-    settings = Settings.model_validate(
-        {
-            "kafka": world.connection.settings.model_dump() | {"partitions": world.connection.settings.partitions},
-            "sinks": {"moodle": world.sink()},
-        }
-    )
-    telemetry = start_telemetry(settings.telemetry, "command")
-    health = Health(SystemClock(), telemetry.metrics, settings.telemetry.stall_after)
-    base = Base(settings, SystemClock(), telemetry, health, threading.Event(), world.connection, world.codec)
-    monkeypatch.setattr("connector.commands.vanished.base_for_command", lambda _: base)
 
     def run() -> tuple[list[dict[str, object]], list[dict[str, str]]]:
         capsys.readouterr()
         file = tmp_path / "vanished.csv"
-        assert (
-            vanished.run(make_parser().parse_args(["vanished", "--json", "--csv", str(file)]), settings) == ExitCode.OK
-        )
+        arguments = make_parser().parse_args(["vanished", "--json", "--csv", str(file)])
+        assert vanished.run(arguments, world.settings()) == ExitCode.OK
         with file.open(encoding="utf-8", newline="") as written:
             return json.loads(capsys.readouterr().out), list(csv.DictReader(written))
 
@@ -116,8 +100,8 @@ def test_a_released_cohort_is_gone_from_the_list_and_stays_in_moodle(
     assert world.members("A") == members
     assert ([], []) == listed()
     assert not world.records(world.topics.deadletters)
-    journal = [entry for entry in world.records(world.topics.journal) if isinstance(entry, JournalEntry)]
-    assert [("A", "3")] == [(entry.cohort, entry.details["members"]) for entry in journal if entry.kind == "forgotten"]
+    forgotten = [entry for entry in world.journal() if entry.kind == "forgotten"]
+    assert [("A", "3")] == [(entry.cohort, entry.details["members"]) for entry in forgotten]
 
 
 def test_runs_are_kept_in_the_journal_and_found_again(world: World) -> None:

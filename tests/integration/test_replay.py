@@ -13,16 +13,13 @@ from typing import Any
 import pytest
 
 from connector.commands import replay
-from connector.commands.settings import Settings
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.lifecycle import ExitCode
 from consumers.cohorts.window import Span
 from schemas.keys import partition_of
 from schemas.records import Command, Presence
-from tests.integration.cohort_world import World, run_until, running_moodle
+from tests.integration.cohort_world import World, reset_offsets, run_until, running_moodle
 from tests.standins.kafka import Kafka
-
-OFFSETS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 
 
 @pytest.fixture
@@ -43,8 +40,7 @@ def answer(world: World, capsys: pytest.CaptureFixture[str], **more: Any) -> tup
         "student": [],
     }
     arguments = argparse.Namespace(**(plain | {"yes": False} | more))
-    settings = Settings.model_validate({"kafka": world.connection.settings})
-    code = replay.run(arguments, settings.model_copy(update={"sinks": {"moodle": world.sink()}}))
+    code = replay.run(arguments, world.settings())
     return code, json.loads(capsys.readouterr().out)
 
 
@@ -148,9 +144,7 @@ def test_without_a_consumer_it_asks_and_says_that_nobody_has_done_it(
 def test_the_groups_offset_stays_behind_what_was_not_compared(world: World, kafka: Kafka) -> None:
     """A reset that a consumer could not work off is taken up by the next one, though live records went on."""
     tampered(world)
-    group = f"{world.connection.settings.topic_prefix}cohortstream.moodle"
-    names = ("--bootstrap-server", kafka.bootstrap, "--group", group, "--topic", world.topics.memberships)
-    kafka.tool(OFFSETS, *names, "--reset-offsets", "--to-earliest", "--execute")
+    reset_offsets(world, kafka, "--to-earliest")
     with world.consumer(recheck_window="1h") as consumer:  # it ends before it compares anything
         run_until(consumer, lambda: bool(consumer.owned))
         world.publish(world.says("A", world.student(4)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from confluent_kafka.cimpl import NewTopic
 from connector.runtime.kafka.connection import Connection
 from consumers.cohorts.putting_back import Again
 from consumers.cohorts.rereading import Rereading
+from tests.demo.waiting import wait_until
 
 NAME = "rereading"
 
@@ -38,19 +38,13 @@ def write(connection: Connection, topic: str, key: bytes, value: bytes, partitio
 def read_all(rereading: Rereading) -> list[Again]:
     """Poll until everything that was asked for has come."""
     found: list[Again] = []
-    for _ in range(1000):
-        found += rereading.poll()
-        if not rereading.waiting:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not come")
 
+    def done() -> bool:
+        found.extend(rereading.poll())
+        return not rereading.waiting
 
-def wait_for(reached: Callable[[], bool]) -> None:
-    until = time.monotonic() + 120
-    while not reached():
-        assert time.monotonic() < until, "it did not come to this"
-        time.sleep(1.0)
+    wait_until(done, "what was asked for has come")
+    return found
 
 
 def test_exactly_the_record_that_was_asked_for_comes(connection: Connection, topic: str) -> None:
@@ -99,7 +93,7 @@ def test_a_record_that_compaction_has_removed_is_gone(connection: Connection, to
         rereading.ask(0, old)
         return [again.message for again in read_all(rereading)] == [None]
 
-    wait_for(gone)
+    wait_until(gone, "compaction has removed it", 120, every=1.0)
     rereading.close()
 
 

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from schemas.keys import partition_of
-from schemas.records import DeadLetter, EntryStatus, JournalEntry, LedgerEntry, MembershipChanged, Presence
+from schemas.records import DeadLetter, EntryStatus, MembershipChanged, Presence
 from tests.integration.cohort_world import World
 from tests.kills.judge import Event, Published, Seen, way
 from tests.kills.places import Fate
@@ -103,12 +103,6 @@ class Scene:
         product = ["--config", str(self.settings), "consume"]
         return [sys.executable, "-m", "tests.kills.victim", *options, "--", *product]
 
-    def forget_stores(self) -> None:
-        """The disk with the local copies is lost. Not under a running consumer."""
-        for file in (self.directory / "state").glob("*"):
-            if file.is_file():
-                file.unlink()
-
     # What came of it.
 
     def agree(self) -> bool:
@@ -135,17 +129,12 @@ class Scene:
         return all(
             entry.status in (EntryStatus.SETTLED, EntryStatus.PARKED, EntryStatus.HELD)
             or (entry.status is EntryStatus.DUE and entry.siblings)
-            for entry in self.ledger().values()
+            for entry in self.world.ledger().values()
         )
 
     def users(self) -> dict[str, int]:
         """Account of each student who has one."""
         return {student: World.user(int(student[1:])) for student in self.script.students}
-
-    def ledger(self) -> dict[tuple[str, str], LedgerEntry]:
-        """The last entry of each membership."""
-        found = (entry for entry in self.world.records(self.world.topics.ledger) if isinstance(entry, LedgerEntry))
-        return {(entry.cohort, entry.student): entry for entry in found}
 
     def seen(self) -> Seen:
         """All that the judge wants to see."""
@@ -156,7 +145,6 @@ class Scene:
             for row in site.log.since(0)
             if row.eventname in (MEMBER_ADDED, MEMBER_REMOVED) and row.objectid and row.relateduserid
         ]
-        journal = [entry for entry in self.world.records(topics.journal) if isinstance(entry, JournalEntry)]
         letters = [entry for entry in self.world.records(topics.deadletters) if isinstance(entry, DeadLetter)]
         return Seen(
             words=self.published,
@@ -164,8 +152,8 @@ class Scene:
             events=events,
             cohorts=list(names.values()),
             members={cohort: self.world.members(cohort) for cohort in set(names.values())},
-            ledger=self.ledger(),
-            journal=sorted(journal, key=lambda entry: entry.at),
+            ledger=self.world.ledger(),
+            journal=sorted(self.world.journal(), key=lambda entry: entry.at),
             foreign=frozenset(self.foreign),
             vanished=frozenset(self.script.vanished),
             guarded=frozenset(self.script.tight),
