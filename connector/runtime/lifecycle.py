@@ -75,10 +75,11 @@ def run_roles(
         try:
             role()
         except BaseException as error:  # noqa: BLE001 -- raised anew below, in the main thread
-            error.add_note(f"in the role {name}")
+            # First what ends the process: of a client library's own errors not even that they take a note is certain.
             deaths.append(error)
-            on_death(name, error)
             stopping.set()
+            error.add_note(f"in the role {name}")
+            on_death(name, error)
         finally:
             ended.release()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from connector.runtime.clock import SystemClock
-from connector.runtime.kafka import codecs, topics
+from connector.runtime.kafka import codecs, group, topics
 from connector.runtime.kafka.connection import Connection
 from connector.runtime.kafka.errors import BrokerUnavailable, Fenced, KafkaFault, TopicFault
 from connector.runtime.kafka.group import Elector, GroupConsumer
@@ -175,6 +175,35 @@ def test_a_member_knows_at_the_end_of_which_partitions_it_is(connection: Connect
     until(lambda: brought() == 2)
     until(lambda: not brought() and consumer.at_end == {0, 1, 2, 3})
     consumer.close()
+
+
+def test_what_fails_while_partitions_are_taken_is_a_fault_of_ours(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client hands its own errors on from its callbacks in a form that nobody could catch."""
+    made = names(connection)
+    monkeypatch.setattr(group, "_COMMITTED_WITHIN_S", 0.0)
+    consumer = GroupConsumer(connection, made.memberships, "g", Worker())
+
+    with pytest.raises(BrokerUnavailable, match="committed offsets"):
+        until(lambda: consumer.poll(10, 0.1) != [])
+
+    consumer.close()
+
+
+def test_of_what_was_given_away_no_end_is_known(connection: Connection) -> None:
+    """The next owner may have brought more by the time that it comes back."""
+    made = names(connection)
+    first, second = Worker(), Worker()
+    one = GroupConsumer(connection, made.memberships, "g", first)
+    until(lambda: one.poll(10, 0.1) == [] and one.at_end == {0, 1, 2, 3})
+    two = GroupConsumer(connection, made.memberships, "g", second)
+    until(lambda: one.poll(10, 0.1) == [] and two.poll(10, 0.1) == [] and len(second.owned) == 2)
+
+    assert one.at_end == first.owned
+
+    two.close()
+    one.close()
 
 
 def test_offsets_of_a_transaction_need_the_group_s_generation(connection: Connection) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,7 +29,25 @@ _LONGEST_TURN_S = 3600.0
 """Seconds between two polls after which the client itself gives the partition up. A first fetch of a snapshot may take
 long; a process that dies is noticed by its silence (``SESSION_TIMEOUT``), one that hangs by its health page."""
 
+_COMMITTED_WITHIN_S = 10.0
+"""How long the broker may take to say what a group has committed."""
+
 _COMMON = {"session_timeout_ms": int(SESSION_TIMEOUT * 1000), "heartbeat_interval_ms": 1500}
+
+
+def _translated(callback: Callable[[Any, Any, list[TopicPartition]], None]) -> Callable[..., None]:
+    """What the client raises within its own callback it hands on from ``poll`` as something that is no exception at all (an
+    error code of its own, with Python 3.11), which nobody could catch; our faults arrive as they are.
+    """
+
+    @functools.wraps(callback)
+    def called(self: Any, consumer: Any, partitions: list[TopicPartition]) -> None:
+        try:
+            callback(self, consumer, partitions)
+        except KafkaException as error:
+            raise translate(error) from error
+
+    return called
 
 
 class Elector:
@@ -79,12 +98,14 @@ class Elector:
         except KafkaException as error:
             raise translate(error) from error
 
+    @_translated
     def _assigned(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         if partitions:  # none: what we have stays as it is
             consumer.incremental_assign(partitions)
             consumer.pause(partitions)
             self._holding = True
 
+    @_translated
     def _gone(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         if partitions:
             consumer.incremental_unassign(partitions)
@@ -199,24 +220,33 @@ class GroupConsumer:
     def _of(self, partitions: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in partitions]
 
+    @_translated
     def _assigned(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         if not partitions:
             return
         committed = {
             found.partition: found.offset if found.offset >= 0 else None
-            for found in consumer.committed(partitions, 10.0)
+            for found in consumer.committed(partitions, _COMMITTED_WITHIN_S)
         }
         starts = self._share.start_of(committed)
         self._at_end.difference_update(starts)
         consumer.incremental_assign([TopicPartition(self._topic, p, offset) for p, offset in starts.items()])
 
+    @_translated
     def _revoked(self, consumer: Any, partitions: list[TopicPartition]) -> None:
-        self._share.release(frozenset(tp.partition for tp in partitions))
+        self._share.release(self._without_end(partitions))
         consumer.incremental_unassign(partitions)
 
+    @_translated
     def _lost(self, consumer: Any, partitions: list[TopicPartition]) -> None:
-        self._share.lose(frozenset(tp.partition for tp in partitions))
+        self._share.lose(self._without_end(partitions))
         consumer.incremental_unassign(partitions)
+
+    def _without_end(self, partitions: list[TopicPartition]) -> frozenset[int]:
+        """Those partitions, of whose ends nobody will hear any more."""
+        gone = frozenset(tp.partition for tp in partitions)
+        self._at_end -= gone
+        return gone
 
 
 def note_of(connection: Connection, topic: str, group: str) -> str:
@@ -227,7 +257,7 @@ def note_of(connection: Connection, topic: str, group: str) -> str:
     """
     reader: Any = connection.consumer(group_id=connection.name(group))
     try:
-        return reader.committed([TopicPartition(topic, 0)], 10.0)[0].metadata or ""
+        return reader.committed([TopicPartition(topic, 0)], _COMMITTED_WITHIN_S)[0].metadata or ""
     except KafkaException as error:
         raise translate(error) from error
     finally:
