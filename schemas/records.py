@@ -109,6 +109,7 @@ class HintCursor:
     open_ranges: tuple[OpenRange, ...] = ()
     safety: str | None = None
     reason: str | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +361,15 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertShare:
+    """What one partition adds to the numbers of an alert that several consumers raise together."""
+
+    partition: int
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """By the placeholder of the message."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """Something a person should know or do."""
 
@@ -369,6 +379,7 @@ class Alert:
     role: str
     at: datetime
     parameters: Mapping[str, str] = field(default_factory=dict)
+    shares: tuple[AlertShare, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from connector.source.causes import Cause
 from connector.source.difference import Difference
 from connector.source.examining import Examined, Examiner, Subject
 from connector.source.hint_settings import followed
+from connector.source.identity import standing
 from connector.source.mapping import RowMapping
 from connector.source.publisher import MOST_RECORDS, Batch, Publisher
 from connector.source.reading import Source
@@ -83,7 +84,7 @@ class Feed:
         self.unscanned = Unscanned(followed(settings.hints))
         stored = state.checkpoint(name)
         fresh = Checkpoint(name, loaded=False, hints=(), fingerprint=fingerprint)
-        self.checkpoint = fresh if stored is None or not stored.fingerprint else stored
+        self.checkpoint = fresh if stored is None or not stored.fingerprint else standing(stored, settings)
         self.follow_ups = FollowUps()
         if self.checkpoint.loaded:
             self.follow_ups.returned.extend(self._owed())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
+from connector.source.hint_settings import HintSettings, followed
 from connector.source.settings import SourceSettings
 from schemas.records import Checkpoint, DatabaseIdentity
 
@@ -17,11 +19,39 @@ def fingerprint(settings: SourceSettings) -> str:
     """
     meaning = settings.model_dump(mode="json", include={"membership", "cohort", "maps"}, exclude_defaults=True)
     meaning.get("cohort", {}).pop("query", None)
-    query = meaning["membership"].get("query")
-    if query is not None:
-        meaning["membership"]["query"] = " ".join(query.split())
+    return _digest(meaning, meaning["membership"])
+
+
+_WATCHED = {"kind", "table", "query", "cursor", "student", "by_cohort", "columns", "offset"}
+"""What the place of a hint depends on. Not what it is watched with, such as its overlap: that holds from the next read on."""
+
+
+def hint_fingerprint(hint: HintSettings, timezone: str) -> str:
+    """Names what a hint, one of those that ``followed`` returns, watches and by which column. ``timezone`` is the source's:
+    in another zone the same column tells other moments.
+    """
+    watched = hint.model_dump(mode="json", include=_WATCHED, exclude_defaults=True)
+    if hint.kind in ("timestamp", "due", "journal"):
+        watched["timezone"] = timezone
+    return _digest(watched, watched)
+
+
+def _digest(meaning: dict[str, Any], queried: dict[str, Any]) -> str:
+    """Of settings; how a query in ``queried``, a part of them, is broken into lines means nothing."""
+    if queried.get("query") is not None:
+        queried["query"] = " ".join(queried["query"].split())
     text = json.dumps(meaning, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def standing(before: Checkpoint, settings: SourceSettings) -> Checkpoint:
+    """The checkpoint without the places of hints that watch something else by now: what they stand for was never read.
+
+    A place without a fingerprint, of an earlier release, is taken for one of the present settings.
+    """
+    marks = {name: hint_fingerprint(hint, settings.timezone) for name, hint in followed(settings.hints).items()}
+    kept = (at for at in before.hints if at.fingerprint is None or marks.get(at.hint) in (None, at.fingerprint))
+    return replace(before, hints=tuple(kept))
 
 
 @dataclass(frozen=True, slots=True)

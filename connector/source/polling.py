@@ -27,6 +27,7 @@ from connector.source.hints.sequence import SequenceFollower
 from connector.source.hints.timestamp import TimestampFollower
 from connector.source.hints.watermark import Bounds, parse
 from connector.source.hints.zones import TimeColumn
+from connector.source.identity import hint_fingerprint
 from schemas.records import Checkpoint, HintCursor
 
 _log = Log("source")
@@ -74,6 +75,7 @@ class Hint:
 
     def __init__(self, feed: Feed, name: str, settings: HintSettings) -> None:
         self.name, self._feed, self._settings = name, feed, settings
+        self._fingerprint = hint_fingerprint(settings, feed.settings.timezone)
         self._follower: Follower | None = None
         self._rounds: list[_Round] = []
         """At most a long one, and a quick one that was put in between."""
@@ -122,7 +124,11 @@ class Hint:
         """Where polling starts if all rows are read from now on. Raises what a read raises."""
         self.drop()
         self._last_full = None
-        return self._following().begin(self._feed.source, self._look(full=True))
+        return self._marked(self._following().begin(self._feed.source, self._look(full=True)))
+
+    def _marked(self, cursor: HintCursor) -> HintCursor:
+        """With what the hint watches: should that change, the cursor says nothing any more."""
+        return replace(cursor, fingerprint=self._fingerprint)
 
     def _following(self) -> Follower:
         """The follower for this kind of hint. A journal is followed by what its column is."""
@@ -169,6 +175,7 @@ class Hint:
         feed.metrics.count(Count.SOURCE_ROWS, answer.read, source=feed.name, query="hint")
         feed.metrics.count(Count.POLLS, source=feed.name, hint=self.name, outcome="ok")
         if answer.cursor is not None:
+            answer = replace(answer, cursor=self._marked(answer.cursor))
             safety = answer.cursor.safety or ""
             feed.metrics.count(Count.WATERMARKS, source=feed.name, hint=self.name, safety=safety)
         expansion = Expansion(feed, answer, by_cohort=self._settings.by_cohort)

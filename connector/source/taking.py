@@ -65,6 +65,10 @@ class Taking:
             return []
         return [hint for hint in self._hints if hint.name not in self._joined and not self._stands(hint)]
 
+    def keeps(self, hint: Hint) -> bool:
+        """Whether a hint must not be polled yet: it would have its place, and nobody would know that it was new."""
+        return self._feed.checkpoint.snapshot is None and hint in self._new()
+
     def _stands(self, hint: Hint) -> bool:
         return self._feed.cursor(hint.name).cursor is not None
 

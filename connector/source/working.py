@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from connector.runtime.errors import OperationalError
 from connector.runtime.kafka.errors import KafkaFault
@@ -77,7 +78,9 @@ class Worker:
         self._snapshot = Part(
             "snapshot", self._taking.step, self._taking.due_in, Outage(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
         )
-        self._polling = deque(Part(f"hint {hint.name}", hint.step, hint.wait, outage()) for hint in self._hints)
+        self._polling = deque(
+            Part(f"hint {hint.name}", hint.step, partial(self._hint_due_in, hint), outage()) for hint in self._hints
+        )
         self._polling += [
             Part("follow-ups", self._following_up.step, lambda: 0.0 if self._following_up.waiting else NEVER, outage()),
             Part("second looks", self._look_again, lambda: until(self._second_looks_at), outage()),
@@ -194,6 +197,9 @@ class Worker:
         self.strange = self._recognition.strange
         self._check_at = self.feed.clock.monotonic() + _CHECK_EVERY_S
         self._measure()
+
+    def _hint_due_in(self, hint: Hint) -> float:
+        return NEVER if self._taking.keeps(hint) else hint.wait()
 
     def _signals_due_in(self) -> float:
         if not self._signals:
