@@ -9,10 +9,13 @@ from zoneinfo import ZoneInfo
 from connector.commands.progress import Lines
 from connector.commands.standing import shadow_of
 from connector.commands.wiring.base import Base, keep_running
-from connector.commands.wiring.reconciler import last_finished, open_reconciliation
+from connector.commands.wiring.reconciler import last_finished, open_reconciliation, raise_once
 from connector.runtime.errors import Busy, OperationalError
+from connector.runtime.kafka.errors import KafkaFault
+from connector.runtime.messages import Message
 from connector.runtime.telemetry import Count, Gauge, Log
 from connector.source.schedule import is_due
+from consumers.reconciler.alert import unfinished
 from consumers.reconciler.drift import Drift
 from consumers.reconciler.report import Progress, Report, Verdict
 from consumers.reconciler.settings import ReconcileSettings
@@ -78,6 +81,7 @@ class ReconcilerRole:
         except OperationalError as error:
             self._base.telemetry.metrics.count(Count.RECONCILED, sink=self._sink, outcome="failed")
             self._log.warning("reconcile.failed", reason=error.message, again_at=self._not_before.isoformat())
+            self._raise(error.message)
         else:
             self._last = self._base.clock.now()
             self._tell(report)
@@ -93,6 +97,14 @@ class ReconcilerRole:
 
         with open_reconciliation(base, self._sink, progress, shadow=shadow) as reconciliation:
             return reconciliation.run(Scope())
+
+    def _raise(self, reason: Message) -> None:
+        """Have a person told. The next run that comes to its end clears it, whoever starts that one."""
+        try:
+            raise_once(self._base, self._sink, unfinished(self._sink, reason, AGAIN_AFTER, self._base.clock.now()))
+        except KafkaFault as fault:
+            # Without Kafka nobody can be told; the log has both reasons, and the next attempt tries to tell again.
+            self._log.error("alerts.not_written", reason=fault.message)
 
     def _tell(self, report: Report) -> None:
         metrics, sink = self._base.telemetry.metrics, self._sink

@@ -1,23 +1,68 @@
-"""The alert that a reconciliation leaves: differences that stay until somebody sees to them. Pure."""
+"""The alerts of reconciliations: differences that stay until somebody sees to them, and scheduled runs that do not come to
+their end. Pure.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
-from connector.runtime.messages import ReconcilerMessage, message
+from connector.runtime.messages import Message, ReconcilerMessage, message
+from connector.runtime.settings import format_duration
 from consumers.reconciler.report import Report, listed
 from schemas.records import Alert, AlertState
 
 ROLE = "reconcile"
 
 
-def alert_of(report: Report, sink: str) -> Alert | None:
-    """Raised while differences are left that need attention, cleared by the next run that leaves none.
-
-    None for a run that says nothing about the whole: one that was narrowed, or that only compared.
+def alerts_of(report: Report, sink: str, *, shadow: bool = False) -> Iterator[Alert]:
+    """What a run that came to its end says. One that was narrowed, or that only compared although it might have asked
+    (``shadow``: it might not), says nothing about the whole.
     """
-    if report.dry_run or report.narrowed:
-        return None
+    if report.narrowed or (report.dry_run and not shadow):
+        return
+    if not report.dry_run:
+        yield _differences(report, sink)
+    # Always, raised or not: so it need not be known whether it stands, and when the last one ended can be read there.
+    yield Alert(
+        unfinished_key(sink),
+        AlertState.CLEARED,
+        ReconcilerMessage.UNFINISHED.code,
+        ROLE,
+        report.finished_at,
+        {"sink": sink},
+    )
+
+
+def unfinished_key(sink: str) -> str:
+    """Key of the alert that scheduled runs fail; under it also stands when the last run of everything came to its end."""
+    return f"{ROLE}/{sink}/unfinished"
+
+
+def unfinished(sink: str, reason: Message, again_every: timedelta, now: datetime) -> Alert:
+    """A scheduled run failed. It says how often it is tried again rather than when next, so that no attempt changes it."""
+    said = message(
+        ReconcilerMessage.UNFINISHED,
+        sink=sink,
+        cause=f"{reason.code} {reason.text}",
+        pause=format_duration(again_every),
+        fix=reason.fix,
+    )
+    return Alert(unfinished_key(sink), AlertState.RAISED, said.code, ROLE, now, said.parameters)
+
+
+def says_the_same(alert: Alert, standing: Alert | None) -> bool:
+    """Whether the alert that stands tells already what this one would."""
+    return standing is not None and (alert.state, alert.code, dict(alert.parameters)) == (
+        standing.state,
+        standing.code,
+        dict(standing.parameters),
+    )
+
+
+def _differences(report: Report, sink: str) -> Alert:
+    """Raised while differences are left that need attention, cleared by the next run that leaves none."""
     left = Counter(difference.kind.value for difference in report.last.pressing)
     said = message(ReconcilerMessage.DIFFERENCES_LEFT, sink=sink, count=left.total(), kinds=listed(left))
     state = AlertState.RAISED if left else AlertState.CLEARED

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
+from connector.commands.topic_reading import raised_alert
 from connector.commands.wiring.base import Base
 from connector.commands.wiring.moodle import open_moodle
 from connector.runtime.kafka.errors import KafkaFault
@@ -16,7 +17,7 @@ from connector.runtime.kafka.sending import Sender
 from connector.runtime.kafka.signals import Signals
 from connector.runtime.telemetry import Log
 from consumers.moodle.preflight import READS
-from consumers.reconciler.alert import alert_of
+from consumers.reconciler.alert import alerts_of, says_the_same
 from consumers.reconciler.asking import AUTHOR
 from consumers.reconciler.exclusion import Turn, Worker, finished_at, group_of
 from consumers.reconciler.journal import History
@@ -25,6 +26,7 @@ from consumers.reconciler.moodle_side import MoodleByReading
 from consumers.reconciler.report import Progress, Report
 from consumers.reconciler.run import Reconciliation
 from schemas.keys import encode_key
+from schemas.records import Alert
 
 _log = Log("reconciler")
 
@@ -72,7 +74,7 @@ def open_reconciliation(
             progress,
             shadow,
             foreign_go=settings.foreign == "remove",
-            keep=lambda report: _keep(base, sink, report),
+            keep=lambda report: _keep(base, sink, report, shadow=shadow),
             exclusion=turn,
         )
 
@@ -99,15 +101,32 @@ def history_of(base: Base, sink: str) -> History:
     return History(base.connection, base.topics(sink).journal, base.codec, base.clock, AUTHOR)
 
 
-def _keep(base: Base, sink: str, report: Report) -> None:
-    """Note the run, and raise or clear the alert about what it left. Where that fails the report is given all the same:
-    what it tells has been done.
+def raise_once(base: Base, sink: str, alert: Alert) -> None:
+    """Write an alert unless it stands and says the same: what stands is in the topic, so no restart tells it twice.
+
+    Raises:
+        KafkaFault: it could not be read or written.
+    """
+    if not says_the_same(alert, raised_alert(base, alert.key)):
+        _write(base, sink, [alert])
+
+
+def _keep(base: Base, sink: str, report: Report, *, shadow: bool) -> None:
+    """Note the run, and raise or clear the alerts about it. Where one of them fails the other is done, and the report is
+    given all the same: what it tells has been done.
     """
     try:
         history_of(base, sink).keep(report)
-        if (alert := alert_of(report, sink)) is not None:
-            sender = Sender(base.connection, base.codec)
-            sender.put(base.topics(sink).alerts, encode_key(alert.key), alert)
-            sender.flush()
     except KafkaFault as fault:
         _log.error("history.not_kept", reason=fault.message)
+    try:
+        _write(base, sink, alerts_of(report, sink, shadow=shadow))
+    except KafkaFault as fault:
+        _log.error("alerts.not_written", reason=fault.message)
+
+
+def _write(base: Base, sink: str, alerts: Iterable[Alert]) -> None:
+    sender = Sender(base.connection, base.codec)
+    for alert in alerts:
+        sender.put(base.topics(sink).alerts, encode_key(alert.key), alert)
+    sender.flush()

@@ -38,3 +38,8 @@ class ReconcilerMessage(Entry):
         "The reconciliation of {sink} left {count} differences that need attention: {kinds}.",
         '"cohortstream reconcile --dry-run" names their cohorts; docs/how-to/reconcile.md says what to do about each kind.',
     )
+    UNFINISHED = (
+        "CS7011",
+        "The scheduled reconciliation of {sink} does not come to its end: {cause}",
+        "It is tried again every {pause}. Until one comes to its end, nobody finds what was changed by hand or missed. {fix}",
+    )

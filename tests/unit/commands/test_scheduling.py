@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,11 +13,13 @@ import pytest
 from connector.commands import check, scheduling, standing
 from connector.commands.scheduling import AGAIN_AFTER, ReconcilerRole, Timetable
 from connector.commands.settings import Settings
+from connector.commands.wiring import reconciler as wiring
 from connector.commands.wiring.base import Base, base_for_command
-from connector.runtime.errors import Busy, OperationalError, Unavailable
+from connector.runtime.errors import Busy, Halted, OperationalError, Unavailable
 from connector.runtime.health import Health
 from connector.runtime.kafka.connection import Connection
-from connector.runtime.messages import ReconcilerMessage, message
+from connector.runtime.kafka.errors import unavailable
+from connector.runtime.messages import CliMessage, ReconcilerMessage, message
 from connector.runtime.telemetry import Count, Gauge, MemoryMetrics, start_telemetry
 from consumers.cohorts.adoption import Standing
 from consumers.reconciler.drift import Comparison, Difference, Drift
@@ -25,8 +27,11 @@ from consumers.reconciler.report import Report
 from consumers.reconciler.settings import ReconcileSettings
 from consumers.reconciler.sides import Scope
 from schemas.codec import SingleObjectCodec
+from schemas.records import Alert, AlertState
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+UNFINISHED, DIFFERENCES = "reconcile/moodle/unfinished", "reconcile/moodle/differences"
+SILENT = message(ReconcilerMessage.ROLE_SILENT, role="consumer")
 
 
 @pytest.mark.parametrize(
@@ -73,11 +78,41 @@ class Clock:
             self._stopping.set()
 
 
+class Topic:
+    """The alerts, in memory; ``away`` while no broker answers."""
+
+    def __init__(self) -> None:
+        self.written: list[Alert] = []
+        self.away = False
+
+    def standing(self, _base: Base, key: str) -> Alert | None:
+        self._answer()
+        last = next((alert for alert in reversed(self.written) if alert.key == key), None)
+        return last if last is not None and last.state is AlertState.RAISED else None
+
+    def write(self, _base: Base, _sink: str, alerts: Iterable[Alert]) -> None:
+        self._answer()
+        self.written += alerts
+
+    def of(self, key: str) -> list[AlertState]:
+        return [alert.state for alert in self.written if alert.key == key]
+
+    def _answer(self) -> None:
+        if self.away:
+            raise unavailable("nobody there")
+
+
 class Stage:
     """A role whose reconciliations end as the test says."""
 
     def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, hours: float, last: datetime | None, *, mode: str = "apply"
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        hours: float,
+        last: datetime | None,
+        *,
+        mode: str = "apply",
+        topic: Topic | None = None,
     ) -> None:
         settings = Settings.model_validate(
             {
@@ -97,7 +132,7 @@ class Stage:
         telemetry = start_telemetry(settings.telemetry, "command")
         object.__setattr__(telemetry, "metrics", self.metrics)
         self.health = Health(self.clock, self.metrics, settings.telemetry.stall_after)
-        base = Base(
+        base = self.base = Base(
             settings, self.clock, telemetry, self.health, stopping, Connection(settings.kafka), SingleObjectCodec()
         )
         self.errors: list[OperationalError] = []
@@ -107,6 +142,11 @@ class Stage:
         monkeypatch.setattr(scheduling, "last_finished", lambda *_: last)
         monkeypatch.setattr(standing, "standing_of", lambda *_: Standing())
         monkeypatch.setattr(scheduling, "open_reconciliation", self.open)
+        self.topic = topic or Topic()
+        self.kept = 0
+        monkeypatch.setattr(wiring, "raised_alert", self.topic.standing)
+        monkeypatch.setattr(wiring, "_write", self.topic.write)
+        monkeypatch.setattr(wiring, "history_of", lambda *_: self)
         self.role = ReconcilerRole(base, "moodle")
 
     @contextmanager
@@ -114,13 +154,20 @@ class Stage:
         self.shadow.append(shadow)
         yield self
 
+    def keep(self, _report: Report) -> None:
+        """The journal, which is out of reach."""
+        self.kept += 1
+        raise unavailable("no right to the journal")
+
     def run(self, _scope: Scope) -> Report:
         self.began.append(self.clock.now())
         if self.errors:
             raise self.errors.pop(0)
         self.clock.seconds += 60
         found = Comparison(differences=self.left)
-        return Report(START, self.clock.now(), {}, found, None)
+        report = Report(START, self.clock.now(), {}, found, None, dry_run=self.shadow[-1])
+        wiring._keep(self.base, "moodle", report, shadow=self.shadow[-1])  # as every run does that comes to its end
+        return report
 
 
 def test_it_reconciles_once_a_day_at_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,12 +200,80 @@ def test_the_very_first_one_waits_for_its_time(monkeypatch: pytest.MonkeyPatch) 
 def test_one_that_failed_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not at once: each attempt has the sources read whole."""
     stage = Stage(monkeypatch, 2, START - timedelta(hours=2))
-    stage.errors = [Unavailable(message(ReconcilerMessage.ROLE_SILENT, role="consumer"))]
+    stage.errors = [Unavailable(SILENT)]
     stage.role.run()
     first = START + timedelta(minutes=30)
 
     assert stage.began == [first, first + AGAIN_AFTER]
     assert stage.metrics.total(Count.RECONCILED, sink="moodle", outcome="failed") == 1
+
+
+def test_one_that_failed_is_an_alert_until_one_comes_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raised once, however often it is tried; with the reason, what to do about it, and how often it is tried again."""
+    stage = Stage(monkeypatch, 2, START - timedelta(hours=2))
+    stage.errors = [Unavailable(SILENT), Unavailable(SILENT), Unavailable(SILENT)]
+    stage.role.run()
+    raised, *_ = stage.topic.written
+
+    assert len(stage.began) == 4
+    assert stage.topic.of(UNFINISHED) == [AlertState.RAISED, AlertState.CLEARED]
+    assert (raised.at, raised.role) == (START + timedelta(minutes=30), "reconcile")
+    assert raised.parameters == {
+        "sink": "moodle",
+        "cause": "CS7001 The consumer does not answer.",
+        "pause": "15m",
+        "fix": SILENT.fix,
+    }
+
+
+def test_another_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has mended the first would else look for it for ever."""
+    stage = Stage(monkeypatch, 0.8, START - timedelta(hours=2))
+    stage.errors = [Unavailable(SILENT), Halted(message(CliMessage.INTERRUPTED))]
+    stage.role.run()
+
+    assert [alert.parameters["cause"][:6] for alert in stage.topic.written] == ["CS7001", CliMessage.INTERRUPTED.code]
+
+
+def test_a_restart_neither_loses_nor_doubles_the_alert(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands is in the topic, not in the process."""
+    topic = Topic()
+    for _ in range(3):
+        stage = Stage(monkeypatch, 0.2, START - timedelta(days=2), topic=topic)
+        stage.errors = [Unavailable(SILENT)]
+        stage.role.run()
+
+    assert topic.of(UNFINISHED) == [AlertState.RAISED]
+    Stage(monkeypatch, 0.2, START - timedelta(days=2), topic=topic).role.run()
+    assert topic.of(UNFINISHED) == [AlertState.RAISED, AlertState.CLEARED]
+
+
+def test_an_alert_that_could_not_be_written_is_written_at_the_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Kafka is away nobody can be told, and the role goes on."""
+    stage = Stage(monkeypatch, 0.8, START - timedelta(hours=2))
+    stage.errors = [Unavailable(SILENT), Unavailable(SILENT)]
+    stage.topic.away = True
+    real = stage.clock.sleep
+
+    def sleep(seconds: float) -> None:
+        real(seconds)
+        stage.topic.away = stage.clock.now() < START + timedelta(minutes=40)
+
+    monkeypatch.setattr(stage.clock, "sleep", sleep)
+    stage.role.run()
+
+    assert [alert.at for alert in stage.topic.written] == [START + timedelta(minutes=45)]
+
+
+def test_a_journal_out_of_reach_keeps_no_alert_from_being_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are separate rights."""
+    stage = Stage(monkeypatch, 1, START - timedelta(hours=2))
+    stage.errors = [Unavailable(SILENT)]
+    stage.role.run()
+
+    assert stage.kept == 1
+    assert stage.topic.of(UNFINISHED) == [AlertState.RAISED, AlertState.CLEARED]
+    assert stage.topic.of(DIFFERENCES) == [AlertState.CLEARED]
 
 
 def test_one_that_finds_another_at_work_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,6 +284,7 @@ def test_one_that_finds_another_at_work_is_skipped(monkeypatch: pytest.MonkeyPat
 
     assert len(stage.began) == 1
     assert stage.metrics.total(Count.RECONCILED, sink="moodle", outcome="failed") == 0
+    assert stage.topic.written == []
 
 
 def test_a_sink_in_shadow_is_only_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
