@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
+from connector.runtime.messages import MoodleMessage, message
 from consumers.cohorts.alerts import Alerts
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.store import Store
@@ -14,18 +16,73 @@ from tests.unit.cohorts.values import NOW, leaver
 
 
 class Standing:
-    """As much of a desk as alerts look at: one store, and what was told."""
+    """As much of a desk as alerts look at: a store for each partition, and what was told."""
 
-    def __init__(self) -> None:
-        self.store, self.told = Store(None, "test"), list[Alert]()
+    def __init__(self, *owned: int, stores: dict[int, Store] | None = None, whole: bool = True) -> None:
+        self.stores = stores if stores is not None else {partition: Store(None, "test") for partition in owned or (0,)}
+        self.told = list[Alert]()
         self.pause, self.site_doubt = SimpleNamespace(cause=None), None
         self.ledger = SimpleNamespace(
-            stores=lambda: [self.store], owned=frozenset({0}), whole=True, tell=self.told.append
+            store=self.stores.__getitem__, owned=frozenset(owned or (0,)), whole=whole, tell=self.told.append
         )
-        self.witness = SimpleNamespace(stands=lambda _counts, _partitions: None)
+        self.seen: dict[tuple[str, str], int] = {}
+        self.witness = SimpleNamespace(stands=lambda counts, _partitions: self.seen.update(counts))
+
+    @property
+    def store(self) -> Store:
+        return self.stores[min(self.ledger.owned)]
 
     def hold(self, cohort: str, student: str, reason: str = "removal_limit") -> None:
         self.store.put(leaver(cohort, student, status=EntryStatus.HELD, due_at=None, reason=reason))
+
+    def settle(self, cohort: str, student: str) -> None:
+        self.store.put(leaver(cohort, student, status=EntryStatus.SETTLED))
+
+
+class Consumers:
+    """Several consumers of one sink, who hear what any of them says, in one order."""
+
+    def __init__(self, *standings: Standing) -> None:
+        self.standings = standings
+        self.alerts = [alerts_of(standing) for standing in standings]
+        self.topic: list[Alert] = []
+        self.now = NOW
+
+    def turn(self, *, deaf: bool = False) -> None:
+        """All look after what changed; then all hear what was said, unless ``deaf`` leaves that for the next turn."""
+        self.now += timedelta(minutes=1)
+        for alerts in self.alerts:
+            alerts.look(self.now, None)
+        if not deaf:
+            self.hear()
+
+    def hear(self) -> None:
+        said = [alert for standing in self.standings for alert in standing.told]
+        for standing in self.standings:
+            standing.told.clear()
+        self.topic += said
+        for alerts in self.alerts:
+            alerts.hear(said)
+
+    def join(self, standing: Standing) -> None:
+        """One more, which reads what was said so far."""
+        alerts = alerts_of(standing)
+        alerts.hear(self.topic)
+        self.standings, self.alerts = (*self.standings, standing), [*self.alerts, alerts]
+
+    def leave(self, gone: Standing) -> None:
+        """One dies, with what it had not said yet."""
+        number = self.standings.index(gone)
+        self.standings = (*self.standings[:number], *self.standings[number + 1 :])
+        del self.alerts[number]
+
+    @property
+    def numbers(self) -> tuple[int, ...] | None:
+        """Count, cohorts and those past the limit, as the last word on held removals says; None if it is cleared."""
+        last = next(alert for alert in reversed(self.topic) if alert.key == "moodle.held")
+        if last.state is AlertState.CLEARED:
+            return None
+        return tuple(int(last.parameters[name]) for name in ("count", "cohorts", "past"))
 
 
 def alerts_of(standing: Standing) -> Alerts:
@@ -88,39 +145,182 @@ def test_what_an_earlier_release_told_of_is_cleared_when_nothing_is_held() -> No
 
 
 def test_a_consumer_does_not_clear_what_is_true_of_another() -> None:
-    """One that begins finds the alert of another and has no reason itself; alone, it knows that nobody has one."""
-    first, second = Standing(), Standing()
+    """One that begins finds the alert of another and has no reason itself; with its partitions it knows better."""
+    first, second = Standing(0, whole=False), Standing(1, whole=False)
     first.hold("A", "s1")
     alerts_of(first).look(NOW, None)
-    second.ledger.whole = False
     beginner = alerts_of(second)
     beginner.hear(first.told)
     beginner.look(NOW, None)
     with_another = list(second.told)
-    second.ledger.whole = True
+    second.stores[0], second.ledger.owned = Store(None, "test"), frozenset({0, 1})
     beginner.look(NOW + timedelta(minutes=1), None)
 
     assert with_another == []
     assert last(second)[0] is AlertState.CLEARED
 
 
-def test_an_alert_that_another_consumer_cleared_is_told_again_where_it_is_true() -> None:
-    """Both had a reason; one has it still, and its alert stands."""
-    first, second = Standing(), Standing()
-    one, other = alerts_of(first), alerts_of(second)
-    first.ledger.whole = second.ledger.whole = False
-    for standing, alerts in ((first, one), (second, other)):
-        standing.hold("A", "s1")
-        alerts.look(NOW, None)
-    one.hear(second.told)
-    second.store.put(leaver("A", "s1", status=EntryStatus.SETTLED))
-    other.look(NOW + timedelta(minutes=1), None)
-    one.look(NOW + timedelta(minutes=1), None)
-    unheard = len(first.told)
-    one.hear(second.told[1:])
-    one.look(NOW + timedelta(minutes=2), None)
+def test_an_earlier_release_told_of_another_consumer_perhaps() -> None:
+    """Its alert does not say of which partitions it is, so only who has all knows that it is over."""
+    standing = Standing(0, whole=False)
+    alerts = alerts_of(standing)
+    parameters = {"count": "3", "cohorts": "1", "past": "3"}
+    alerts.hear([Alert("moodle.held", AlertState.RAISED, "CS5031", "consume", NOW, parameters)])
+    alerts.look(NOW, None)
+    with_another = list(standing.told)
+    standing.ledger.whole = True
+    alerts.look(NOW + timedelta(minutes=1), None)
 
-    assert last(second)[0] is AlertState.CLEARED
-    assert unheard == 1
-    assert last(first)[0] is AlertState.RAISED
-    assert len(first.told) == 2
+    assert with_another == []
+    assert last(standing)[0] is AlertState.CLEARED
+
+
+def members(*numbers: int) -> list[str]:
+    return [f"s{number}" for number in numbers]
+
+
+def test_consumers_of_one_sink_add_up_what_they_count() -> None:
+    """Each counts its own partitions, and the alert is about all of them, whoever says it last."""
+    first, second = Standing(0, 1, whole=False), Standing(2, whole=False)
+    both = Consumers(first, second)
+    for student in members(1, 2, 3):
+        first.hold("A", student)
+    first.stores[1].put(leaver("B", "s1", status=EntryStatus.HELD, due_at=None, reason="siblings_not_shown"))
+    both.turn()
+    alone = both.numbers
+    for student in members(1, 2):
+        second.hold("C", student)
+    both.turn()
+    together = both.numbers
+    for student in members(1, 2):
+        second.settle("C", student)
+    both.turn()
+
+    assert (alone, together, both.numbers) == ((4, 2, 3), (6, 3, 5), (4, 2, 3))
+    assert {("held", "removal_limit"): 3, ("held", "siblings_not_shown"): 1} == first.seen
+
+
+def test_words_that_cross_come_to_agree() -> None:
+    """Two say their numbers before either has heard the other: what the last word leaves out is said again."""
+    first, second = Standing(0, whole=False), Standing(1, whole=False)
+    both = Consumers(first, second)
+    for student in members(1, 2, 3):
+        first.hold("A", student)
+        second.hold("B", student)
+    both.turn()
+    crossed = both.numbers
+    both.turn()
+    said = len(both.topic)
+    both.turn()
+
+    assert (crossed, both.numbers) == ((3, 1, 3), (6, 2, 6))
+    assert said == len(both.topic), "and nobody says it once more"
+
+
+def test_the_share_of_a_consumer_that_died_is_put_right_by_its_successor() -> None:
+    """So no alert stands for ever because of it: what it had told is the owner's of its partitions."""
+    first, second = Standing(0, whole=False), Standing(1, whole=False)
+    both = Consumers(first, second)
+    first.hold("A", "s1")
+    for student in members(1, 2, 3):
+        second.hold("B", student)
+    both.turn()
+    both.turn()
+    told = both.numbers
+    both.leave(second)
+    for student in members(1, 2, 3):
+        second.settle("B", student)  # by the successor's ledger; nobody has said so yet
+    both.turn()
+    orphaned = both.numbers
+    both.join(Standing(1, stores=second.stores, whole=False))
+    both.turn()
+    taken = both.numbers
+    first.settle("A", "s1")
+    both.turn()
+
+    assert (told, orphaned, taken, both.numbers) == ((4, 2, 4), (4, 2, 4), (1, 1, 1), None)
+
+
+def test_partitions_that_move_are_counted_once() -> None:
+    """Whoever gave one up leaves its share to the new owner."""
+    first, second = Standing(0, 1, whole=False), Standing(2, whole=False)
+    both = Consumers(first, second)
+    first.hold("A", "s1")
+    first.stores[1].put(leaver("B", "s1", status=EntryStatus.HELD, due_at=None, reason="removal_limit"))
+    both.turn()
+    second.stores[1] = first.stores[1]
+    first.ledger.owned, second.ledger.owned = frozenset({0}), frozenset({1, 2})
+    both.turn()
+    moved = both.numbers
+    first.settle("A", "s1")
+    both.turn()
+
+    assert (moved, both.numbers) == ((2, 2, 2), (1, 1, 1))
+
+
+def test_the_last_one_with_a_reason_clears() -> None:
+    """Also if both reasons end at the same moment, unheard by the other."""
+    first, second = Standing(0, whole=False), Standing(1, whole=False)
+    both = Consumers(first, second)
+    for standing in both.standings:
+        standing.hold("A", "s1")
+    both.turn()
+    both.turn()
+    for standing in both.standings:
+        standing.settle("A", "s1")
+    both.turn(deaf=True)
+    both.turn()
+    both.turn()
+
+    assert both.numbers is None
+
+
+def test_parked_memberships_are_added_up_by_reason() -> None:
+    """Another reason is another alert."""
+    first, second = Standing(0, whole=False), Standing(1, whole=False)
+    both = Consumers(first, second)
+    for standing, count in ((first, 2), (second, 3)):
+        for student in members(*range(count)):
+            standing.store.put(
+                leaver("A", student, status=EntryStatus.PARKED, due_at=None, reason="student_without_account")
+            )
+    second.store.put(leaver("A", "s9", status=EntryStatus.PARKED, due_at=None, reason="row_refused"))
+    both.turn()
+    both.turn()
+    last = {alert.key: alert.parameters["count"] for alert in both.topic}
+
+    assert last == {"moodle.parked.student_without_account": "5", "moodle.parked.row_refused": "1"}
+
+
+def test_what_a_release_without_shares_told_is_told_anew_with_them() -> None:
+    """Its number may be of some partitions only; the one who has a reason puts it right."""
+    first, second = Standing(0, whole=False), Standing(1, whole=False)
+    both = Consumers(first, second)
+    for standing in both.standings:
+        standing.hold("A", "s1")
+    old = alerts_of(first)
+    old.look(NOW, None)
+    without = [replace(alert, shares=()) for alert in first.told]
+    first.told.clear()
+    for alerts in both.alerts:
+        alerts.hear(without)
+    both.turn()
+    both.turn()
+
+    assert both.numbers == (2, 2, 2)
+
+
+def test_an_alert_that_another_consumer_cleared_is_told_again_where_it_is_true() -> None:
+    """Moodle refused both; to one it answers again, and the alert of the other stands."""
+    first, second = Standing(0, whole=False), Standing(1, whole=False)
+    both = Consumers(first, second)
+    for standing in both.standings:
+        standing.pause.cause = message(MoodleMessage.MAINTENANCE)
+    both.turn()
+    second.pause.cause = None
+    both.turn()
+    both.turn()
+    said = [alert.state for alert in both.topic]
+
+    assert said[-2:] == [AlertState.CLEARED, AlertState.RAISED]
+    assert {"moodle.paused"} == {alert.key for alert in both.topic}
