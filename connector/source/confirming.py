@@ -184,18 +184,18 @@ class SecondLook:
             entries[case.student] = _waiting(entries[case.student], case.cohort, now)
         for cohort in sorted(found.vanished):
             cases = feed.state.suspicions.suspected(feed.name, cohort)
-            missed = [now]
+            missed: list[datetime] = []
             for entry in feed.state.suspicions.of([case.student for case in cases]):
                 if entry.source == feed.name:
                     missed += [suspect.first_missed_at for suspect in entry.missing if suspect.cohort == cohort]
                     entries[entry.student] = without(entries.get(entry.student, entry), {cohort})
-            changes += self._vanish(cohort, min(missed))
+            changes += self._vanish(cohort, max(missed, default=now))
             feed.metrics.count(Count.SUSPECTS_DECIDED, len(cases), source=feed.name, outcome="vanished")
         feed.publish(Batch([*changes, *removals], [entries[student] for student in sorted(entries)]))
 
     def _vanish(self, cohort: str, missed: datetime) -> list[Change]:
-        """The record of a vanished cohort, unless another source still has it, or it is said already. It was last seen
-        when one of its members was ``missed`` first.
+        """The record of a vanished cohort, unless another source still has it, or it is said already. ``missed`` is
+        when the last of its members was missed first: until then somebody's row may have named it, however long others wait.
         """
         feed = self._feed
         record = feed.state.cohort_records([cohort]).get(cohort)

@@ -132,7 +132,7 @@ def test_a_vanished_cohort_keeps_its_members() -> None:
 
 
 def test_a_vanished_cohort_tells_when_it_was_last_seen() -> None:
-    """When the first of its members was missed; not when its record was written before, nor when it was decided."""
+    """When the last of its members was missed first; not when its record was written before, nor when it was decided."""
     site = loaded()
     written = site.cohort("A")
     site.clock.sleep(3600)

@@ -75,6 +75,28 @@ def test_a_cohort_is_released_when_its_time_has_come() -> None:
     assert (site.state.counts()["vanished"], site.state.supported("apogee"), site.state.memberships) == (0, 4, 4)
 
 
+def test_the_age_counts_from_when_the_last_of_its_members_was_missed() -> None:
+    """Not from when somebody was whose removal has been waiting for a person since."""
+    site = populated(Site(apogee=settings(**RELEASING)), 10)
+    for number in range(100, 160):
+        site.database.put(number, f"m{number}", "M")
+    site.run(60)
+    for number in range(100, 140):
+        site.database.delete(number)
+    snapshot(site)
+    site.clock.sleep(200 * DAY)
+    site.run(5)
+    for number in range(140, 160):
+        site.database.delete(number)
+    gone = site.clock.now()
+    snapshot(site)
+    counts = snapshot(site)
+
+    assert (site.cohort("M").state, len(site.members()["M"])) == (CohortState.VANISHED, 60)
+    assert gone <= site.cohort("M").last_seen <= gone + timedelta(seconds=10)
+    assert "released" not in counts
+
+
 def test_nothing_is_released_unless_the_settings_say_so() -> None:
     """However long it has been gone."""
     site = vanished(vanished_after=None)
