@@ -30,6 +30,7 @@ from consumers.cohorts.rechecks import Rechecks
 from consumers.cohorts.refill import Refill
 from consumers.cohorts.releasing import release_members
 from consumers.cohorts.removals import Removals
+from consumers.cohorts.settling import Settling
 from consumers.cohorts.site_watch import SiteWatch
 from consumers.cohorts.students import Students
 from consumers.cohorts.undecided import Undecided
@@ -113,11 +114,11 @@ class Consumer:
         self._working = False
         """Whether calls that write are offered; then what waits stands in the backlog."""
         self._undecided = Undecided()
+        self._settling = Settling(desk, rechecks)
         self._additions_in_a_row = 0
         self._committed_at = 0.0
         self._holding = False
         self._fruitless = 0
-        self._quarantine_looked_at: datetime | None = None
 
     def run_once(self, inbox: Inbox) -> None:
         """One turn.
@@ -265,11 +266,7 @@ class Consumer:
     def _look_after(self, now: datetime) -> None:
         """What time brings: ends of quarantines, accounts that have appeared, cohorts that are gone, alerts."""
         desk = self._desk
-        if self._quarantine_looked_at is None or (now - self._quarantine_looked_at).total_seconds() >= 1:
-            self._quarantine_looked_at = now
-            for store in desk.ledger.stores():
-                for entry in store.quarantined_before(now - desk.settings.moodle_settle):
-                    self._rechecks.ask(entry.cohort, entry.student, now)
+        self._settling.turn(now)
         self._site.offer()
         if self._working:
             self._students.offer(now)

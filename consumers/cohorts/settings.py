@@ -88,7 +88,7 @@ class SinkSettings(Section):
     """Cohorts made in one call."""
 
     cohort_retry: Duration = timedelta(seconds=60)
-    """How often a cohort that cannot be made (category missing, refused) is tried again."""
+    """How often a cohort that cannot be made or read (category missing, refused) is tried again."""
 
     fault_retry: Duration = timedelta(seconds=30)
     """How often Moodle is tried again while a person has to act (token revoked, right missing); other faults are tried

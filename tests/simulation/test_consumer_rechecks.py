@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.keys import partition_of
-from schemas.records import Presence
+from schemas.records import EntryStatus, Presence
 from tests.simulation import cohorts
 from tests.simulation.cohorts import COHORTS, PARTITIONS, SETTINGS, Day
 from tests.simulation.fake_moodle import Chances
@@ -128,3 +128,50 @@ def test_a_command_is_passed_when_it_is_worked_off() -> None:
 
     entry = next(entry for entry in day.ledger().values() if (entry.cohort, entry.user_id) == (cohort, user))
     assert (entry.status.value, user in day.moodle.of(cohort)) in {("pending", False), ("settled", True)}
+
+
+SETTLE = SETTINGS.moodle_settle.total_seconds()
+RETRY = SETTINGS.cohort_retry.total_seconds()
+
+
+def day_with_a_lost_answer_in_a_closed_cohort() -> tuple[Day, str, str]:
+    """Moodle carried an addition out and said nothing; then the service user loses the right to look into the cohort."""
+    day = settled_day(26)
+    cohort = COHORTS[0]
+    student = next(s for s in sorted(day.moodle.accounts) if (cohort, s) not in day.wanted)
+    number = day.moodle.number(cohort)
+    assert number is not None
+    day.moodle.chances = Chances(unknown=1.0, latest=1.0)
+    day._say(cohort, student, Presence.PRESENT)
+    turn_until(day, lambda: quarantined(day))
+    day.moodle.closed.add(number)
+    day.moodle.chances = Chances(unavailable=1.0)
+    turn_for(day, SETTLE)
+    day.moodle.chances = Chances()
+    return day, cohort, student
+
+
+def quarantined(day: Day) -> set[tuple[str, str]]:
+    return {key for key, entry in day.ledger().items() if entry.status is EntryStatus.QUARANTINED}
+
+
+def test_a_cohort_that_may_not_be_read_is_not_read_all_the_time() -> None:
+    """Its quarantine is over and nobody can say how it ended: asked for as rarely as other cohorts that wait."""
+    day, _, _ = day_with_a_lost_answer_in_a_closed_cohort()
+    turn_for(day, SETTLE)
+    assert quarantined(day)
+    reads, times = day.moodle.member_reads, 20
+    turn_for(day, times * RETRY)
+
+    assert times / 2 <= day.moodle.member_reads - reads <= times + 1
+
+
+def test_a_quarantine_ends_soon_after_the_cohort_may_be_read() -> None:
+    """By what Moodle shows then."""
+    day, cohort, student = day_with_a_lost_answer_in_a_closed_cohort()
+    turn_for(day, SETTLE)
+    day.moodle.closed.clear()
+    turn_for(day, 2 * RETRY)
+
+    assert not quarantined(day)
+    assert day.moodle.accounts[student] in day.moodle.of(cohort)
