@@ -80,6 +80,8 @@ class Desk:
     prepared: list[Prepared] = field(default_factory=list)
     unasked: set[str] = field(default_factory=set)
     """Students whose account the directory has to be asked for."""
+    unhurried: dict[str, None] = field(default_factory=dict)
+    """Others for whom nobody waits, in the order of asking. They are asked for while ``unasked`` is empty."""
     vanished: set[int] = field(default_factory=set)
     """Accounts of which Moodle said that they do not exist."""
     rushing: bool = False

@@ -9,6 +9,9 @@ from consumers.cohorts.desk import Desk
 from consumers.cohorts.strangers import CAUSE, find_strangers, let_stay, stranger
 from schemas.records import CohortState, EntryStatus, JournalEntry
 
+_ASKED_AHEAD = 2000
+"""Students to be asked for beyond whom no further cohort's are named."""
+
 
 def look_for_strangers(desk: Desk, cohort: str, members: AbstractSet[int]) -> bool:
     """Write down who has to go, if the policy is that they go and the source has the cohort. False: accounts have to be
@@ -22,7 +25,9 @@ def look_for_strangers(desk: Desk, cohort: str, members: AbstractSet[int]) -> bo
     now = desk.clock.now()
     found = find_strangers(desk.ledger.entries_of(cohort), members, desk.roll)
     if found.unasked:
-        desk.unasked |= found.unasked
+        if len(desk.unhurried) < _ASKED_AHEAD:
+            # One cohort after the other, so that the answers about one are still known when its last one comes.
+            desk.unhurried |= dict.fromkeys(sorted(found.unasked))
         return False
     if not found.certain:
         if found.users:

@@ -60,9 +60,18 @@ class Students:
         if unasked and not (self._desk.rushing and len(unasked) < _WORTH_A_CALL):
             students = list(islice(unasked, _AT_ONCE))
             unasked.difference_update(students)
-            self._ask("directory: resolve", partial(self._directory.resolve, students), self._resolved)
+            self._resolve(students)
+            return True
+        if self._desk.unhurried and not unasked:
+            students = list(islice(self._desk.unhurried, _AT_ONCE))
+            for student in students:
+                del self._desk.unhurried[student]
+            self._resolve(students)
             return True
         return self._look_for_parked(now)
+
+    def _resolve(self, students: Collection[str]) -> None:
+        self._ask("directory: resolve", partial(self._directory.resolve, students), self._resolved)
 
     def _look_for_parked(self, now: datetime) -> bool:
         """Parked students, page by page, then whether all accounts should be read again; then a rest."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,10 +13,11 @@ from hypothesis import strategies as st
 
 from consumers.cohorts import transitions
 from consumers.cohorts.comparing import Rules, compare
+from consumers.cohorts.foreign import look_for_strangers
 from consumers.cohorts.plan import Doubt, build_plan
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.strangers import Strangers, find_strangers, is_stranger, let_stay, stranger
-from schemas.records import EntryStatus, LedgerEntry
+from schemas.records import CohortEntry, CohortState, EntryStatus, LedgerEntry
 from tests.unit.cohorts.values import ABSENT, MINUTE, NOW, PRESENT, UNKNOWN, Book, entry, leaver, member
 
 HOUR = timedelta(hours=1)
@@ -105,3 +108,25 @@ def test_a_call_under_way_is_waited_for_whatever_the_policy_is_by_now() -> None:
 def test_the_policy_does_not_touch_those_whom_records_name() -> None:
     """A removal that a record asked for stays one."""
     assert compare(member(desired=ABSENT, applied=ABSENT), {1}, Book.of(), STAYS).status is EntryStatus.DUE
+
+
+def test_who_is_asked_for_on_account_of_strangers_is_bounded() -> None:
+    """And never stands among those whom an addition waits for; a whole cohort is asked for together."""
+    cohorts = {
+        name: CohortEntry(name, name, CohortState.PRESENT, 1, EntryStatus.SETTLED, NOW, moodle_id=number)
+        for number, name in enumerate("ABCDE")
+    }
+    wanted = {name: [entry(name, f"{name}{number:04d}") for number in range(900)] for name in cohorts}
+    desk: Any = SimpleNamespace(
+        settings=SimpleNamespace(foreign="remove", mode="apply"),
+        ledger=SimpleNamespace(cohort=cohorts.get, entries_of=wanted.get),
+        roll=Book.of(accounts={}),
+        clock=SimpleNamespace(now=lambda: NOW),
+        unasked=set(),
+        unhurried={},
+    )
+    for name in cohorts:
+        assert not look_for_strangers(desk, name, {1, 9})
+
+    assert desk.unasked == set()
+    assert list(desk.unhurried) == [one.student for name in "ABC" for one in wanted[name]]

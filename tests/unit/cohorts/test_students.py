@@ -40,11 +40,16 @@ class Directory:
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
         self.pages: list[int] = []
+        self.questions: list[set[str]] = []
         self.freshened = 0
 
     def look_for(self, keys: list[str]) -> dict[str, Resolution]:
         self.asked.update(keys)
         self.pages.append(len(keys))
+        return dict.fromkeys(keys, UNKNOWN)
+
+    def resolve(self, keys: list[str]) -> dict[str, Resolution]:
+        self.questions.append(set(keys))
         return dict.fromkeys(keys, UNKNOWN)
 
     def keep_fresh(self) -> None:
@@ -88,6 +93,7 @@ def desk_of(stores: list[CountingStore], crew: Crew) -> Any:
         ledger=SimpleNamespace(stores=lambda: stores),
         crew=crew,
         unasked=set(),
+        unhurried={},
         vanished=set(),
         closed=False,
         accepted_loss=None,
@@ -156,3 +162,23 @@ def test_a_student_who_is_parked_in_several_partitions_is_asked_for_once(stores:
     live(Students(desk_of(stores, crew), directory), crew, 1)  # type: ignore[arg-type]
 
     assert directory.pages == [1]
+
+
+def test_accounts_that_nobody_waits_for_are_asked_for_last(stores: list[CountingStore]) -> None:
+    """However many they are, an addition's look-up waits for one question at most; and they have their turn."""
+    directory, crew = Directory(), Crew()
+    desk = desk_of(stores, crew)
+    asking = Students(desk, directory)  # type: ignore[arg-type]
+    desk.unhurried |= {f"f{number:05d}": None for number in range(1200)}
+    for round_ in range(3):
+        desk.unasked.add(f"live{round_}")
+        for _ in range(2):
+            asking.offer(NOW)
+            crew.finish()
+    while desk.unhurried:
+        asking.offer(NOW)
+        crew.finish()
+
+    assert [{"live0"}, {"live1"}, {"live2"}] == directory.questions[:6:2]
+    assert [500, 500, 200] == [len(question) for question in directory.questions[1::2]]
+    assert directory.questions[1] == {f"f{number:05d}" for number in range(500)}
