@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector.runtime.messages import ConsumerMessage, Message, message
+from consumers.cohorts.remedies import REMEDIES
 
 
 def topic_replaced(partition: int) -> Message:
@@ -41,7 +42,8 @@ def removals_held(count: int, cohorts: int, past: int) -> Message:
 
 
 def parked(count: int, reason: str) -> Message:
-    return message(ConsumerMessage.PARKED, count=count, reason=reason)
+    """What to do about a reason of a later release is not known here."""
+    return message(ConsumerMessage.PARKED, count=count, reason=reason, remedy=REMEDIES.get(reason, ""))
 
 
 def dead_letters_overflow(count: int, window: str) -> Message:

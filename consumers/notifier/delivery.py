@@ -84,7 +84,9 @@ class Delivery:
         if standing is not None or not (failure.halted or now - failure.since >= _ALERT_AFTER):
             return None
         said = failure.message
-        told = message(NotifierMessage.UNDELIVERED, recipient=self.rules.recipient, cause=said.text, fix=said.fix)
+        told = message(
+            NotifierMessage.UNDELIVERED, recipient=self.rules.recipient, cause=f"{said.code} {said.text}", fix=said.fix
+        )
         return Alert(key, AlertState.RAISED, told.code, ROLE, now, told.parameters)
 
     def _failed(self, fault: OperationalError, now: datetime) -> None:

@@ -23,6 +23,12 @@ _HEADINGS = {
     Turn.REMINDED: (NotifierMessage.HEADING_REMINDED, NotifierMessage.COUNT_REMINDED),
     Turn.HEALED: (NotifierMessage.HEADING_HEALED, NotifierMessage.COUNT_HEALED),
 }
+_UNITS = (
+    (86400, NotifierMessage.DAYS),
+    (3600, NotifierMessage.HOURS),
+    (60, NotifierMessage.MINUTES),
+    (1, NotifierMessage.SECONDS),
+)
 _SEVERITIES = {
     Severity.CRITICAL: NotifierMessage.CRITICAL,
     Severity.WARNING: NotifierMessage.WARNING,
@@ -53,9 +59,7 @@ def write_letter(news: Sequence[News], translation: Translation, now: datetime) 
             sections.append(f"{title}\n{'=' * len(title)}")
             sections += _items(of_turn, translation, now)
             counts.append(say(count, count=len(of_turn)))
-    subject = ", ".join(counts)
-    if len(news) == 1:
-        subject += ": " + told_in(news[0].told, translation)[0]
+    subject = _subject(", ".join(counts), news, translation)
     sections.append(say(NotifierMessage.FOOT))
     plain = tuple(_plain(one, translation) for one in _limited(news))
     return Letter(_id(news), _one_line(f"[cohortstream] {subject}"), "\n\n".join(sections) + "\n", plain)
@@ -80,20 +84,37 @@ def told_in(told: AlertTold, translation: Translation) -> tuple[str, str]:
     return translation.text(made), translation.fix(made)
 
 
+def _subject(counts: str, news: Sequence[News], translation: Translation) -> str:
+    """How many of each, and the gravest that stands in full, since a list of mails shows no more than this."""
+    say, standing = _speaker(translation), [one for one in news if one.turn is not Turn.HEALED]
+    if not standing and len(news) > 1:
+        return counts
+    gravest = next(iter(standing), news[0]).told
+    text = told_in(gravest, translation)[0]
+    if not standing:
+        return say(NotifierMessage.SUBJECT_OVER, counts=counts, text=text)
+    entry = NotifierMessage.SUBJECT_ONE if len(standing) == 1 else NotifierMessage.SUBJECT_FIRST
+    return say(entry, counts=counts, severity=say(_SEVERITIES[severity_of(gravest.key)]), text=text)
+
+
 def _items(news: Sequence[News], translation: Translation, now: datetime) -> Iterator[str]:
-    say = _speaker(translation)
-    shown = list(_limited(news))
+    say, shown = _speaker(translation), list(_limited(news))
+
+    def age(span: timedelta) -> str:
+        unit, count = _in_units(span)
+        return say(unit, count=count)
+
     for one in shown:
         told = one.told
         text, fix = told_in(told, translation)
         lines = [f"{told.code} {say(_SEVERITIES[severity_of(told.key)])} {text}"]
         if one.turn is Turn.HEALED:
-            moments = {"since": _moment(told.since), "until": _moment(one.at), "age": _age(one.at - told.since)}
+            moments = {"since": _moment(told.since), "until": _moment(one.at), "age": age(one.at - told.since)}
             lines.append(say(NotifierMessage.STOOD, role=told.role, key=told.key, **moments))
         else:
             if fix:
                 lines.append(say(NotifierMessage.WHAT_TO_DO, fix=fix))
-            moments = {"since": _moment(told.since), "age": _age(now - told.since)}
+            moments = {"since": _moment(told.since), "age": age(now - told.since)}
             lines.append(say(NotifierMessage.STANDS, role=told.role, key=told.key, **moments))
         yield "\n  ".join(lines)
     for code in dict.fromkeys(one.told.code for one in news):
@@ -152,10 +173,8 @@ def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _age(age: timedelta) -> str:
-    """In the largest unit that is not nought; units that most languages read."""
+def _in_units(age: timedelta) -> tuple[Entry, int]:
+    """In the largest unit that is not nought."""
     seconds = max(0, int(age.total_seconds()))
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    size, unit = next((one for one in _UNITS if seconds >= one[0]), _UNITS[-1])
+    return unit, seconds // size

@@ -16,7 +16,10 @@ class ConsumerMessage(Entry):
     TOO_MANY_FAULTS = (
         "CS5002",
         "{count} records in a row could not be applied at stage {stage}.",
-        "The fault is probably ours or Moodle's, so the consumer stopped with its backlog kept. See the dead letters.",
+        (
+            "So many probably fail for one cause that is not their own; the consumer stopped and keeps its backlog. See "
+            'them with "cohortstream deadletters".'
+        ),
     )
     # Raised by release 0.1.0; what it left standing is still read, shown and cleared.
     REMOVALS_PAST_LIMIT = (
@@ -32,14 +35,18 @@ class ConsumerMessage(Entry):
     DEAD_LETTERS_OVERFLOW = (
         "CS5005",
         "{count} records went to the dead letters within {window}; the consumer takes no more in.",
-        "The fault is probably ours. See the dead letters, remove the cause, and start the consumer again.",
+        (
+            'So many probably fail for one cause that is not their own. See them with "cohortstream deadletters", remove '
+            "the cause, and start the consumer again. Nothing that waits is lost."
+        ),
     )
     TOPIC_REPLACED = (
         "CS5006",
         "The topic of memberships is another one than partition {partition} of the ledger speaks of.",
         'It was deleted and made anew. Make the ledger anew too: "cohortstream rebuild".',
     )
-    PARKED = (
+    # Raised by release 0.1.0, which did not say what to do about the reason.
+    PARKED_UNEXPLAINED = (
         "CS5007",
         "{count} memberships wait because of {reason}.",
         'See "cohortstream parked". They are applied by themselves when the cause is gone.',
@@ -89,4 +96,9 @@ class ConsumerMessage(Entry):
         "CS5032",
         'The allowance "{name}" ended on {ends}, so it lets nothing more pass.',
         "Remove it from the settings, or give it a later end if groups still change.",
+    )
+    PARKED = (
+        "CS5033",
+        "Memberships that wait ({reason}): {count}.",
+        'See them with "cohortstream parked". {remedy}',
     )

@@ -106,12 +106,15 @@ class OracleMessage(Entry):
     BLOCKED = (
         "CS2020",
         'The source "{source}" is not what was read before: {what}. Nothing more is published for it.',
-        "See what would change with: cohortstream accept {source}. If that is meant, accept it by its hash, {hash}.",
+        "See what would change: cohortstream accept {source}. If that is meant: cohortstream accept {source} --hash {hash}",
     )
     SUSPECTS_WITHHELD = (
         "CS2021",
         'In source "{source}" {waiting} memberships were missing twice, more than its limit of {limit}. None is removed.',
-        "Is the source's view whole? See them with: cohortstream release {source}; if they ended, release them by {hash}.",
+        (
+            "Is the source's view whole? See them: cohortstream release {source}. If they have ended: "
+            "cohortstream release {source} --hash {hash}"
+        ),
     )
     RELEASE_REFUSED = (
         "CS2022",

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from connector.runtime.messages import AREAS, NotifierMessage
-from connector.runtime.messages.translation import Translation
+from connector.runtime.messages.translation import Translation, translation_in
+from consumers.cohorts import messages
+from consumers.cohorts.reasons import Reason
+from consumers.cohorts.remedies import REMEDIES
 from consumers.notifier.letter import Letter, trial_letter, write_letter
-from consumers.notifier.news import gather_news
+from consumers.notifier.news import Seen, gather_news
 from schemas.records import Alert, AlertState
 from tests.unit.notifier.values import DAY, HOUR, MINUTE, NOW, by_key, healed, held, outage, rules, seen, told
 
@@ -24,7 +29,9 @@ def test_a_message_says_what_happened_since_when_and_what_to_do() -> None:
     """Cause, evidence and fix of each, the gravest first."""
     letter = letter_about(held(NOW + HOUR), outage())
 
-    assert letter.subject == "[cohortstream] new: 2"
+    assert letter.subject == (
+        '[cohortstream] new: 2; first: (critical) The source "apogee" cannot be reached: ORA-12541.'
+    )
     lines = letter.text.splitlines()
     assert lines[:2] == ["New (2)", "======="]
     assert lines[3] == 'CS2001 (critical) The source "apogee" cannot be reached: ORA-12541.'
@@ -38,7 +45,9 @@ def test_one_alert_is_told_in_the_subject() -> None:
     """In one line, and not too long for it, whatever a server may have said."""
     said = letter_about(outage(reason="a\r\nBcc: all@example.edu\x00 " + "x" * 500)).subject
 
-    assert said.startswith('[cohortstream] new: 1: The source "apogee" cannot be reached: a Bcc: all@example.edu x')
+    assert said.startswith(
+        '[cohortstream] new: 1: (critical) The source "apogee" cannot be reached: a Bcc: all@example.edu x'
+    )
     assert said.isprintable()
     assert len(said) == 150
 
@@ -61,7 +70,9 @@ def test_the_turns_have_sections_of_their_own() -> None:
     known = by_key(told(held(), NOW), told(outage(source="banner"), NOW))
     letter = write_letter(gather_news(rules(), standing, known, LATER), ENGLISH, LATER)
 
-    assert letter.subject == "[cohortstream] new: 1, changed: 1, over: 1"
+    assert letter.subject == (
+        '[cohortstream] new: 1, changed: 1, over: 1; first: (critical) The source "apogee" cannot be reached: ORA-12541.'
+    )
     places = [letter.text.index(title) for title in ("New (1)", "Changed (1)", "Over, nothing to do (1)")]
     assert places == sorted(places)
 
@@ -98,8 +109,57 @@ def test_a_message_is_in_the_language_of_its_recipient() -> None:
 
     words = [line for line in letter.text.splitlines() if line and not line.startswith("=")]
     assert [line for line in words if "«" not in line or "»" not in line] == []
-    assert letter.subject == "[cohortstream] «new: 2»"
+    assert letter.subject == (
+        '[cohortstream] ««new: 2»; first: «(critical)» «The source "apogee" cannot be reached: ORA-12541.»»'
+    )
     assert letter.alerts[0]["text"] == '«The source "apogee" cannot be reached: ORA-12541.»'
+
+
+def test_only_what_stands_is_named_in_the_subject() -> None:
+    """The gravest of it, even if something graver is over; of much that is over only the count."""
+    known = by_key(told(outage(), NOW), told(held(), NOW))
+    graver = seen(healed(LATER - HOUR), held(LATER - HOUR, count=9))
+    both = seen(healed(LATER - HOUR), healed(LATER - HOUR, "moodle.held", "CS5031"))
+
+    def subject(standing: dict[str, Seen]) -> str:
+        return write_letter(gather_news(rules(), standing, known, LATER), ENGLISH, LATER).subject
+
+    assert subject(graver).startswith("[cohortstream] changed: 1, over: 1: (warning) 9 removals")
+    assert subject(both) == "[cohortstream] over: 2"
+
+
+@pytest.mark.parametrize(
+    ("age", "english", "french"),
+    [
+        (timedelta(days=2, hours=5), "(2 d)", "(2 j)"),
+        (timedelta(hours=23, minutes=59), "(23 h)", "(23 h)"),
+        (timedelta(seconds=119), "(1 min)", "(1 min)"),
+        (timedelta(seconds=59), "(59 s)", "(59 s)"),
+        (timedelta(seconds=-3), "(0 s)", "(0 s)"),
+    ],
+)
+def test_ages_have_the_units_of_the_language(age: timedelta, english: str, french: str) -> None:
+    """The largest that is not nought; a clock that is behind makes no age of less than nothing."""
+    news = gather_news(rules(gather=timedelta()), seen(outage(), at=NOW), {}, NOW + DAY)
+    texts = [write_letter(news, language, NOW + age).text for language in (ENGLISH, translation_in("fr"))]
+
+    assert [expected in text for expected, text in zip((english, french), texts, strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason in REMEDIES])
+def test_what_is_parked_is_told_with_what_to_do_about_its_reason(reason: Reason) -> None:
+    """In the recipient's language too."""
+    said = messages.parked(7, reason)
+    french = translation_in("fr")
+
+    assert REMEDIES[reason] in said.fix
+    assert REMEDIES[reason] not in french.fix(said)
+    assert "7" in french.text(said)
+
+
+def test_a_reason_of_a_later_release_has_no_remedy() -> None:
+    """What waits is told all the same."""
+    assert messages.parked(7, "moon_is_full").fix.strip() == 'See them with "cohortstream parked".'
 
 
 def test_the_same_news_has_the_same_number() -> None:

@@ -71,6 +71,9 @@ class World:
         return {key for key, state in last.items() if state is AlertState.RAISED}
 
 
+SUBJECT_OF_TWO = 'new: 2; first: (critical) The source "apogee" cannot be reached: ORA-12541.'
+
+
 @pytest.fixture
 def world() -> World:
     return World()
@@ -86,7 +89,7 @@ def test_an_alert_is_told_and_so_is_that_it_is_over(world: World) -> None:
         world.turn(MINUTE)
 
     told = 'The source "apogee" cannot be reached: ORA-12541.'
-    assert [f"new: 1: {told}", f"over: 1: {told}"] == world.subjects()
+    assert [f"new: 1: (critical) {told}", f"over: 1: {told}"] == world.subjects()
     assert 2 == world.metrics.total(Count.ALERTS_SENT, recipient="ops", outcome="sent")
 
 
@@ -100,7 +103,7 @@ def test_a_restart_tells_nothing_twice_and_loses_nothing(world: World) -> None:
     world.turn(MINUTE)
 
     assert 2 == len(world.subjects())
-    assert world.subjects()[1].startswith("new: 1: 5 removals")
+    assert world.subjects()[1].startswith("new: 1: (warning) 5 removals")
 
 
 def test_a_long_stop_brings_no_storm(world: World) -> None:
@@ -169,7 +172,7 @@ def test_a_recipient_that_fails_delays_no_other() -> None:
     for _ in range(40):
         world.turn(30 * SECOND)
 
-    assert ["new: 2"] == world.subjects("ops")
+    assert [SUBJECT_OF_TWO] == world.subjects("ops")
     assert world.notifier.problem is None
 
 
@@ -184,7 +187,7 @@ def test_the_others_are_told_of_one_that_cannot_be_reached() -> None:
         world.turn(30 * SECOND)
     assert delivery_key("ops") in world.raised()
     assert world.subjects("chat")[1].startswith(
-        'new: 1: Alerts do not reach the recipient "ops": The mail server smtp:25'
+        'new: 1: (critical) Alerts do not reach the recipient "ops": CS8003 The mail server smtp:25'
     )
 
     world.start()  # one that starts anew does not take it for over before it has tried
@@ -243,7 +246,7 @@ def test_a_new_recipient_is_told_what_stands(world: World) -> None:
     world.start()
     world.turn(MINUTE)
 
-    assert (["new: 2"], ["new: 2"]) == (world.subjects("ops"), world.subjects("new"))
+    assert ([SUBJECT_OF_TWO], [SUBJECT_OF_TWO]) == (world.subjects("ops"), world.subjects("new"))
 
 
 def test_who_is_no_recipient_any_more_is_forgotten() -> None:
@@ -284,7 +287,7 @@ def test_a_source_that_is_polled_no_more_is_an_alert(world: World) -> None:
         world.turn(MINUTE)
     assert {poll_key("apogee")} == world.raised()
     assert world.subjects() == [
-        'new: 1: The source "apogee" was last polled at 2026-09-01 08:00 UTC, more than 15m ago.'
+        'new: 1: (critical) The source "apogee" was last polled at 2026-09-01 08:00 UTC, more than 15m ago.'
     ]
 
     later = Checkpoint("apogee", loaded=True, hints=(), fingerprint="f", database_time=world.clock.now())
