@@ -295,6 +295,7 @@ class PartitionMarker:
     clean: bool = False
     rewriting: str | None = None
     read_until: int = 0
+    set_aside_below: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class Intake:
         try:
             return Received(self._record(message), message.partition, message.offset, message.headers)
         except _Unusable as error:
-            if message.offset >= self._desk.ledger.next_offset(message.partition):  # else it was set aside before
+            if message.offset >= self._desk.ledger.set_aside_below(message.partition):
                 self._letters.set_aside(message, error.stage, str(error), now)
             return None
 

@@ -235,11 +235,19 @@ class Ledger:
 
     def begin_anew(self, partition: int, **changes: object) -> None:
         """The partition's records are to be taken in from the first one on; ``changes``: of its marker. What its records
-        and commands asked for so far is asked for no longer, since all of it is looked at.
+        and commands asked for so far is asked for no longer, since all of it is looked at. Dead letters of the same topic
+        are not written a second time.
         """
         held = self._owned[partition]
         held.records, held.commands = Reading(0), Reading(held.commands.next)
-        self.advance(partition, next_offset=0, highest_revision=0, **changes)
+        other_topic = changes.get("topic_id", held.marker.topic_id) != held.marker.topic_id
+        below = 0 if other_topic else self.set_aside_below(partition)
+        self.advance(partition, next_offset=0, highest_revision=0, set_aside_below=below, **changes)
+
+    def set_aside_below(self, partition: int) -> int:
+        """The offset below which every record that cannot be used is in the dead letters already."""
+        marker = self._owned[partition].marker
+        return max(marker.next_offset, marker.set_aside_below)
 
     @property
     def dirty(self) -> bool:

@@ -237,3 +237,44 @@ def test_a_command_for_another_topic_is_refused() -> None:
 
     assert [("command_refused", "other_topic")] * PARTITIONS == answers(day)
     assert all(not marker.read_until for marker in markers(day).values())
+
+
+def poison(day: Day) -> None:
+    """A record that nobody can use, in every partition."""
+    for partition in range(PARTITIONS):
+        day.broker.append(MEMBERSHIPS, partition, b"\xff", b"poison")
+
+
+def dead_letters(day: Day) -> Counter[int]:
+    return Counter(letter.partition for letter in day.dead_letters())
+
+
+def test_what_was_set_aside_is_not_set_aside_again() -> None:
+    """However often the ledger is made anew, whoever goes on with it; what is new on the topic is."""
+    day = day_with()
+    poison(day)
+    turn_until(day, lambda: len(dead_letters(day)) == PARTITIONS)
+    for times in (1, 2):
+        rebuild(day)
+        poison(day)
+        stop(day)
+        turn_until(day, lambda: read_again(day))
+        turn_for(day, 30)
+
+        assert dict.fromkeys(range(PARTITIONS), times + 1) == dead_letters(day)
+
+
+def test_what_a_topic_that_was_made_anew_holds_is_set_aside_whatever_its_offsets() -> None:
+    """The offsets of the one before say nothing of it."""
+    day = day_with()
+    turn_until(day, lambda: day.running[0].parts.consumer.idle)
+    stop(day)
+    for partition in range(PARTITIONS):
+        day.broker.topics[MEMBERSHIPS, partition] = []
+    day.broker.offsets = {}
+    day.topic = "topic-2"
+    poison(day)
+    rebuild(day)
+    turn_until(day, lambda: len(dead_letters(day)) == PARTITIONS)
+
+    assert dict.fromkeys(range(PARTITIONS), 1) == dead_letters(day)
