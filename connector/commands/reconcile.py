@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -19,10 +20,12 @@ from connector.commands.wiring.reconciler import history_of, open_reconciliation
 from connector.runtime.errors import Fault, SettingsFaults
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import SettingsMessage, message
+from connector.runtime.messages.translation import translation_for
 from consumers.reconciler.history import history_lines
 from consumers.reconciler.page import RUNS, page
 from consumers.reconciler.report import Verdict
 from consumers.reconciler.sides import Scope
+from consumers.reconciler.words import Words
 
 if TYPE_CHECKING:
     from connector.commands.command import Subparsers
@@ -81,7 +84,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
         report = reconciliation.run(scope, dry_run=arguments.dry_run)
     if arguments.html is not None:
         past = history_of(base, sink).last(RUNS)
-        arguments.html.write_text(page(report, past, sink), encoding="utf-8")
+        words = Words(translation_for(os.environ))
+        arguments.html.write_text(page(report, past, sink, words), encoding="utf-8")
     if arguments.json:
         print_json(report.plain | {"shadow": shadow})
     else:

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from connector.runtime.messages import ReportWord
 from consumers.reconciler.history import Past
+from consumers.reconciler.words import Words
 
 _WIDTH, _HEIGHT, _TOP, _BOTTOM, _LEFT = 900, 260, 30, 40, 60
 _LABELS = 10
 """Days that are written below, at most."""
 
 
-def chart(runs: Sequence[Past]) -> str:
+def chart(runs: Sequence[Past], words: Words) -> str:
     """An ``svg`` element; a paragraph where there is nothing to draw."""
     if not runs:
-        return "<p>The journal tells of no run of everything yet.</p>"
+        return f"<p>{escape(words.say(ReportWord.NO_RUN))}</p>"
     totals = [(sum(run.found.values()), sum(run.left.values())) for run in runs]
     most = max(1, *(max(pair) for pair in totals))
     step = (_WIDTH - _LEFT) / len(runs)
@@ -28,8 +30,8 @@ def chart(runs: Sequence[Past]) -> str:
     opening = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="drift-title drift-text">'
     parts = [
         opening,
-        '<title id="drift-title">Differences over the last runs</title>',
-        f'<desc id="drift-text">{len(runs)} runs; at most {most} differences. The table below has the same numbers.</desc>',
+        f'<title id="drift-title">{escape(words.say(ReportWord.CHART))}</title>',
+        f'<desc id="drift-text">{escape(words.say(ReportWord.CHART_TOLD, runs=len(runs), most=most))}</desc>',
         f'<line class="axis" x1="{_LEFT}" y1="{ground}" x2="{_WIDTH}" y2="{ground}"/>',
         f'<text x="{_LEFT - 8}" y="{_TOP + 4}" class="scale">{most}</text>',
         f'<text x="{_LEFT - 8}" y="{ground}" class="scale">0</text>',
@@ -37,7 +39,8 @@ def chart(runs: Sequence[Past]) -> str:
     every = -(-len(runs) // _LABELS)
     for at, (run, (found, left)) in enumerate(zip(runs, totals, strict=True)):
         x = _LEFT + at * step + (step - wide) / 2
-        said = f"{run.finished_at:%Y-%m-%d %H:%M}Z: {found} found, {left} left, {run.verdict.replace('_', ' ')}"
+        at_time = f"{run.finished_at:%Y-%m-%d %H:%M}Z"
+        said = words.say(ReportWord.BAR, at=at_time, found=found, left=left, verdict=words.name(run.verdict))
         parts.append(f"<g><title>{escape(said)}</title>")
         parts.append(_bar("found", x, wide, ground, found * scale))
         parts.append(_bar("left", x, wide, ground, left * scale))

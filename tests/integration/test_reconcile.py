@@ -147,9 +147,12 @@ def test_what_people_did_in_moodle_is_named_and_repaired(world: World, capsys: p
 
 
 def test_a_run_is_written_as_a_page_and_remembered(
-    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With itself as the last run of the chart; a comparison alone leaves nothing. The runs can be listed later."""
+    """With itself as the last run of the chart; a comparison alone leaves nothing. The runs can be listed later. The page
+    speaks the language of the environment.
+    """
+    monkeypatch.setenv("LANGUAGE", "fr")
     filled(world)
     world.moodle.site.take_members("A", [world.user(1)])
     settings, file = settings_of(world), tmp_path / "report.html"
@@ -161,7 +164,8 @@ def test_a_run_is_written_as_a_page_and_remembered(
     text = file.read_text(encoding="utf-8")
 
     assert [("repaired", {"missing": 1}, {})] == [(run["verdict"], run["found"], run["left"]) for run in runs]
-    assert "1 found, 0 left, repaired</title>" in text
+    assert "trouvés 1, restants 0, réparé</title>" in text
+    assert '<html lang="fr">' in text
     assert text.count("<g>") == 1
 
 

@@ -14,6 +14,7 @@ from connector.runtime.messages.moodle import MoodleMessage
 from connector.runtime.messages.notifier import NotifierMessage
 from connector.runtime.messages.oracle import OracleMessage
 from connector.runtime.messages.reconciler import ReconcilerMessage
+from connector.runtime.messages.report import ReportWord
 from connector.runtime.messages.settings import SettingsMessage
 
 AREAS: dict[str, type[Entry]] = {
@@ -25,6 +26,7 @@ AREAS: dict[str, type[Entry]] = {
     "CS6": CliMessage,
     "CS7": ReconcilerMessage,
     "CS8": NotifierMessage,
+    "CS9": ReportWord,
 }
 """The tables, by the beginning of their codes."""
 
@@ -45,6 +47,7 @@ __all__ = [
     "NotifierMessage",
     "OracleMessage",
     "ReconcilerMessage",
+    "ReportWord",
     "SettingsMessage",
     "find",
     "message",

@@ -26,6 +26,8 @@ class Translation:
     """Texts by their English original. What it lacks stays English."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
+    language: str = "en"
+    """Its name, as in ``languages()``."""
 
     def text(self, message: Message) -> str:
         """What happened."""
@@ -151,7 +153,8 @@ def translation_in(language: str) -> Translation:
         return ENGLISH
     if language not in languages():
         raise ValueError(f'there is no translation "{language}"; there are: {", ".join(("en", *languages()))}')
-    return Translation(read_po((files("connector.runtime.locale") / f"{language}.po").read_text(encoding="utf-8")))
+    text = (files("connector.runtime.locale") / f"{language}.po").read_text(encoding="utf-8")
+    return Translation(read_po(text), language)
 
 
 def read_po(text: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.runtime.messages import AREAS, Entry, Message, SettingsMessage, find, message
+from connector.runtime.messages import AREAS, Entry, Message, ReportWord, SettingsMessage, find, message
 from connector.runtime.messages.translation import Translation, read_po, translation_for, write_template
 
 ROOT = Path(__file__).parents[3]
@@ -31,8 +31,8 @@ def test_codes_are_unique_and_in_the_range_of_their_area() -> None:
 
 
 def test_a_text_is_a_sentence_and_a_fix_too() -> None:
-    """Messages are for people."""
-    assert [e.code for e in ENTRIES if not_a_sentence(e.text)] == []
+    """Messages are for people. The words of a table are no messages."""
+    assert [e.code for e in ENTRIES if not_a_sentence(e.text) and not isinstance(e, ReportWord)] == []
     assert [e.code for e in ENTRIES if e.fix and not_a_sentence(e.fix)] == []
 
 
