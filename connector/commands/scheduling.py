@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 
 from connector.commands.progress import Lines
 from connector.commands.standing import shadow_of
+from connector.commands.topic_reading import raised_alert
 from connector.commands.wiring.base import Base, keep_running
-from connector.commands.wiring.reconciler import last_finished, open_reconciliation, raise_once
+from connector.commands.wiring.reconciler import last_finished, open_reconciliation, write_alerts
 from connector.runtime.errors import Busy, OperationalError
 from connector.runtime.kafka.errors import KafkaFault
 from connector.runtime.messages import Message
 from connector.runtime.telemetry import Count, Gauge, Log
 from connector.source.schedule import is_due
-from consumers.reconciler.alert import unfinished
+from consumers.reconciler.alert import says_the_same, unfinished
 from consumers.reconciler.drift import Drift
 from consumers.reconciler.report import Progress, Report, Verdict
 from consumers.reconciler.settings import ReconcileSettings
@@ -99,9 +100,13 @@ class ReconcilerRole:
             return reconciliation.run(Scope())
 
     def _raise(self, reason: Message) -> None:
-        """Have a person told. The next run that comes to its end clears it, whoever starts that one."""
+        """Have a person told, unless the same is told already: what stands is in the topic, so no restart tells it twice.
+        The next run that comes to its end clears it, whoever starts that one.
+        """
+        alert = unfinished(self._sink, reason, AGAIN_AFTER, self._base.clock.now())
         try:
-            raise_once(self._base, self._sink, unfinished(self._sink, reason, AGAIN_AFTER, self._base.clock.now()))
+            if not says_the_same(alert, raised_alert(self._base, alert.key)):
+                write_alerts(self._base, self._sink, [alert])
         except KafkaFault as fault:
             # Without Kafka nobody can be told; the log has both reasons, and the next attempt tries to tell again.
             self._log.error("alerts.not_written", reason=fault.message)

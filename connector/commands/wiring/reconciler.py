@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
-from connector.commands.topic_reading import raised_alert
 from connector.commands.wiring.base import Base
 from connector.commands.wiring.moodle import open_moodle
 from connector.runtime.kafka.errors import KafkaFault
@@ -17,7 +16,7 @@ from connector.runtime.kafka.sending import Sender
 from connector.runtime.kafka.signals import Signals
 from connector.runtime.telemetry import Log
 from consumers.moodle.preflight import READS
-from consumers.reconciler.alert import alerts_of, says_the_same
+from consumers.reconciler.alert import alerts_of
 from consumers.reconciler.asking import AUTHOR
 from consumers.reconciler.exclusion import Turn, Worker, finished_at, group_of
 from consumers.reconciler.journal import History
@@ -101,14 +100,16 @@ def history_of(base: Base, sink: str) -> History:
     return History(base.connection, base.topics(sink).journal, base.codec, base.clock, AUTHOR)
 
 
-def raise_once(base: Base, sink: str, alert: Alert) -> None:
-    """Write an alert unless it stands and says the same: what stands is in the topic, so no restart tells it twice.
+def write_alerts(base: Base, sink: str, alerts: Iterable[Alert]) -> None:
+    """Have them told.
 
     Raises:
-        KafkaFault: it could not be read or written.
+        KafkaFault: one was not acknowledged.
     """
-    if not says_the_same(alert, raised_alert(base, alert.key)):
-        _write(base, sink, [alert])
+    sender = Sender(base.connection, base.codec)
+    for alert in alerts:
+        sender.put(base.topics(sink).alerts, encode_key(alert.key), alert)
+    sender.flush()
 
 
 def _keep(base: Base, sink: str, report: Report, *, shadow: bool) -> None:
@@ -120,13 +121,6 @@ def _keep(base: Base, sink: str, report: Report, *, shadow: bool) -> None:
     except KafkaFault as fault:
         _log.error("history.not_kept", reason=fault.message)
     try:
-        _write(base, sink, alerts_of(report, sink, shadow=shadow))
+        write_alerts(base, sink, alerts_of(report, sink, shadow=shadow))
     except KafkaFault as fault:
         _log.error("alerts.not_written", reason=fault.message)
-
-
-def _write(base: Base, sink: str, alerts: Iterable[Alert]) -> None:
-    sender = Sender(base.connection, base.codec)
-    for alert in alerts:
-        sender.put(base.topics(sink).alerts, encode_key(alert.key), alert)
-    sender.flush()

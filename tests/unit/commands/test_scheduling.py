@@ -144,8 +144,9 @@ class Stage:
         monkeypatch.setattr(scheduling, "open_reconciliation", self.open)
         self.topic = topic or Topic()
         self.kept = 0
-        monkeypatch.setattr(wiring, "raised_alert", self.topic.standing)
-        monkeypatch.setattr(wiring, "_write", self.topic.write)
+        monkeypatch.setattr(scheduling, "raised_alert", self.topic.standing)
+        for module in (scheduling, wiring):
+            monkeypatch.setattr(module, "write_alerts", self.topic.write)
         monkeypatch.setattr(wiring, "history_of", lambda *_: self)
         self.role = ReconcilerRole(base, "moodle")
 
