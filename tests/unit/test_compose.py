@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
-PRODUCT = ("poll", "consume")
-"""The roles that run all the time."""
+PRODUCT = ("poll", "consume", "notify")
+"""The roles that run all the time; the last one only when asked for."""
 SETTINGS = tomllib.loads((ROOT / "deploy/cohortstream.toml").read_text(encoding="utf-8"))
 
 # A version number, as exact as its maker gives them: never a moving word like "latest" or "stable", nor a bare "23".
@@ -119,7 +119,7 @@ def test_product_runs_without_rights(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert [mount.split(":")[1] for mount in writable] == ["/var/lib/cohortstream"]
+    assert [mount.split(":")[1] for mount in writable] == ([] if name == "notify" else ["/var/lib/cohortstream"])
 
 
 @every_product_service
@@ -135,13 +135,16 @@ def test_product_roles_differ_by_command_only(name: str) -> None:
 
 
 def test_roles_reach_only_their_own_ends() -> None:
-    """The poller has no way to Moodle and no token; consumer and reconciler have none to Oracle and no password of it."""
+    """The poller has no way to Moodle and no token; consumer and reconciler have none to Oracle and no password of it; the
+    notifier has none to either.
+    """
     roles = (*PRODUCT, "reconcile")
     token = {name for name in roles if any("moodle-token" in mount for mount in SERVICES[name]["volumes"])}
     password = {name for name in roles if "oracle_reader_password" in SERVICES[name]["secrets"]}
 
     assert not networks("poll") & networks("moodle")
     assert not (networks("consume") | networks("reconcile")) & networks("oracle")
+    assert networks("notify") == {"bus"}
     assert all(networks(name) & networks("kafka") for name in roles)
     assert token == {"consume", "reconcile"}
     assert password == {"poll"}
@@ -212,6 +215,23 @@ def test_settings_are_accepted() -> None:
 
     assert list(settings.sources) == ["sis"]
     assert list(settings.sinks) == ["moodle"]
+
+
+def test_only_who_has_somebody_to_tell_starts_the_notifier(tmp_path: Path) -> None:
+    """Without recipients it would end at once and be started anew for ever; the example in the settings is one that it
+    takes.
+    """
+    text = read("deploy/cohortstream.toml")
+    shown, hidden = text.split("# Whom to tell of alerts.")
+    settings = tmp_path / "cohortstream.toml"
+    settings.write_text(shown + "\n".join(line.removeprefix("#").strip() for line in hidden.splitlines()[1:]))
+    uncommented, _ = load_settings(settings, {})
+    default, _ = load_settings(ROOT / "deploy/cohortstream.toml", {})
+
+    assert default.alerts.recipients == ()
+    assert SERVICES["notify"]["profiles"] == ["alerts"]
+    assert [one.email for one in uncommented.alerts.recipients] == ["ops@example.edu"]
+    assert [name for name, service in SERVICES.items() if "notify" in service.get("depends_on", {})] == []
 
 
 def test_settings_name_what_the_containers_offer() -> None:
