@@ -29,9 +29,6 @@ READS = frozenset(
 """What the reconciler needs."""
 WRITES = READS | {writing.ADD_MEMBERS, writing.REMOVE_MEMBERS, writing.CREATE_COHORTS}
 """What the consumer needs."""
-RENAMES = frozenset({writing.UPDATE_COHORTS})
-"""What it needs besides if renames are followed."""
-
 SAMPLED_ACCOUNTS = 50
 SAMPLED_ROWS = 5
 """Of the report; an account may just have been renamed."""

@@ -30,7 +30,6 @@ from consumers.moodle.values import (
     Category,
     CategoryNamed,
     Cohort,
-    PlacedCohort,
     System,
 )
 
@@ -39,7 +38,6 @@ T = TypeVar("T")
 ADD_MEMBERS = "core_cohort_add_cohort_members"
 REMOVE_MEMBERS = "core_cohort_delete_cohort_members"
 CREATE_COHORTS = "core_cohort_create_cohorts"
-UPDATE_COHORTS = "core_cohort_update_cohorts"
 
 
 @unique
@@ -136,24 +134,6 @@ class MoodleWriter:
         if made.keys() != {cohort.idnumber for cohort in wanted}:
             raise OutcomeUnknown(Fault(CREATE_COHORTS, "other-cohorts", MoodleMessage.GARBLED))
         return made
-
-    def rename_cohort(self, where: PlacedCohort, name: str) -> None:
-        """Give a cohort another name. Moodle's call moves the cohort to the place that it states, hence the evidence of
-        where it was just seen; its idnumber is stated again unchanged.
-
-        Raises:
-            Refused: the cohort is gone, or the name is blank or too long.
-            MoodleError: as for every write; repeating it does no harm.
-        """
-        cohort = where.cohort
-        _check_texts(UPDATE_COHORTS, cohort.idnumber, name)
-        fields = [
-            *_place("cohorts[0]", where.place),
-            ("cohorts[0][id]", str(cohort.id)),
-            ("cohorts[0][name]", name),
-            ("cohorts[0][idnumber]", cohort.idnumber),
-        ]
-        _returned(UPDATE_COHORTS, shapes.nothing, self._client.write(UPDATE_COHORTS, fields, rows=1))
 
     def _unless_contended(self, call: Callable[[], Json]) -> Json:
         """``call``, up to three times while the database reports a collision. It rolled back each of them."""

@@ -114,17 +114,6 @@ def test_the_life_of_a_cohort(ends: Ends) -> None:
     assert {c.idnumber for c in ends.reader.all_cohorts()} == {"A:1", "A:2"}
 
 
-def test_a_cohort_in_a_category_is_renamed_in_its_place(ends: Ends) -> None:
-    """By a caller whose service has the function."""
-    writer = MoodleWriter(ends.client_as("full"), ends.clock)
-    writer.create_cohorts([NewCohort("A:2", "Two", CategoryNamed("SCI"))])
-    (placed,) = ends.reader.cohorts_in(Category(SCI))
-    writer.rename_cohort(placed, "Zwei")
-
-    (renamed,) = ends.reader.cohorts_in(Category(SCI))
-    assert (renamed.cohort.name, renamed.cohort.idnumber) == ("Zwei", "A:2")
-
-
 def test_a_deleted_user_does_not_block_the_removal_of_the_others(ends: Ends) -> None:
     """Moodle refuses the whole call; halving finds the row."""
     cohort = ends.cohort("A:1")

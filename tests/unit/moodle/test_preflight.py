@@ -12,7 +12,7 @@ import pytest
 from connector.runtime.messages import MoodleMessage
 from consumers.moodle.client import MoodleClient
 from consumers.moodle.errors import Unavailable
-from consumers.moodle.preflight import RENAMES, WRITES, Preflight, Severity, preflight
+from consumers.moodle.preflight import READS, WRITES, Preflight, Severity, preflight
 from consumers.moodle.probe import WANTED, probe_input_vars
 from consumers.moodle.settings import DirectorySettings, MoodleSettings
 from tests.unit.moodle.doubles import TOKEN, URL, ManualClock, client_for, exchanges, form_of, refusal
@@ -72,7 +72,7 @@ class Site:
         }
 
 
-ALL = {*WRITES, *RENAMES, "core_reportbuilder_retrieve_report", "core_reportbuilder_filters_reset"}
+ALL = {*WRITES, "core_reportbuilder_retrieve_report", "core_reportbuilder_filters_reset"}
 
 
 def check(
@@ -115,11 +115,10 @@ def test_missing_functions_are_named_once() -> None:
 
 
 def test_functions_are_wanted_only_where_they_are_used() -> None:
-    """Renaming is a choice."""
-    assert check(Site(ALL - RENAMES)).faults == ()
-    assert [m.entry for m in check(Site(ALL - RENAMES), functions=WRITES | RENAMES).faults] == [
-        MoodleMessage.FUNCTION_MISSING
-    ]
+    """Who only reads needs none that write."""
+    only_reads = Site(READS | (ALL - WRITES))
+    assert check(only_reads, functions=READS).faults == ()
+    assert [m.entry for m in check(only_reads).faults] == [MoodleMessage.FUNCTION_MISSING]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from consumers.moodle import writing
 from consumers.moodle.batches import Row
 from consumers.moodle.errors import Contended, OutcomeUnknown, Refused
 from consumers.moodle.preflight import FORBIDDEN_FUNCTION
-from consumers.moodle.values import SYSTEM, Category, CategoryNamed, Cohort, PlacedCohort
+from consumers.moodle.values import SYSTEM, Category, CategoryNamed
 from consumers.moodle.writing import Added, MoodleWriter, NewCohort, outcomes
 from tests.unit.moodle.doubles import ManualClock, Script, client_for, exchanges, refusal
 
@@ -39,7 +39,6 @@ def test_nothing_here_can_delete_a_cohort() -> None:
         "add_members",
         "create_cohorts",
         "remove_members",
-        "rename_cohort",
     }
 
 
@@ -182,26 +181,10 @@ def test_texts_that_moodle_cannot_keep_are_refused_before_a_call(idnumber: str, 
     assert script.forms == []
 
 
-def test_a_renamed_cohort_stays_where_it_was_seen() -> None:
-    """Moodle's call would move it to any other place that it states."""
-    writer, script = writer_for(httpx.Response(200, text="null"))
-    writer.rename_cohort(PlacedCohort(Cohort(8, "A", "Old", visible=False), Category(3)), "New")
-
-    assert dict(script.forms[0][2:]) == {
-        "cohorts[0][categorytype][type]": "id",
-        "cohorts[0][categorytype][value]": "3",
-        "cohorts[0][id]": "8",
-        "cohorts[0][name]": "New",
-        "cohorts[0][idnumber]": "A",
-        "wsfunction": "core_cohort_update_cohorts",
-    }
-
-
-def test_the_functions_that_write_are_these_four() -> None:
-    """A fifth must be weighed, listed for the service, and tested."""
+def test_the_functions_that_write_are_these_three() -> None:
+    """A fourth must be weighed, listed for the service, and tested."""
     assert {value for name, value in vars(writing).items() if isinstance(value, str) and value.startswith("core_")} == {
         "core_cohort_add_cohort_members",
         "core_cohort_delete_cohort_members",
         "core_cohort_create_cohorts",
-        "core_cohort_update_cohorts",
     }

@@ -16,7 +16,6 @@ Sets up Moodle's side for cohortstream. Safe to run again: what is right already
   --profile=FIELD:VALUE  value of a required profile field of the service user; may be repeated
   --category=IDNUMBER    write to cohorts of this course category only, not site-wide; may be repeated
   --no-create            cohorts are made by somebody else: leave out the right to create them
-  --renames              allow changing the names of cohorts
   --name-search          allow searching users by name: the slow way to the profile field, without the report
   --token-file=PATH      keep the token there (mode 0600) instead of printing a new one
   --rotate-token         make a new token and delete the old ones
@@ -41,7 +40,6 @@ final class options {
     /** @var string[] ID numbers of course categories */
     public array $category = [];
     public bool $no_create = false;
-    public bool $renames = false;
     public bool $name_search = false;
     public string $token_file = '';
     public bool $rotate_token = false;
@@ -59,8 +57,6 @@ final class options {
             fail('--match is one of profile, idnumber, username, email');
         } else if ($this->by_profile() !== ($this->field !== '')) {
             fail('--field=SHORTNAME goes with --match=profile, and only with it; --help shows all options');
-        } else if ($this->no_create && $this->renames) {
-            fail('--renames needs the right that --no-create leaves out');
         } else if ($this->valid_until !== '' && gmdate('Y-m-d', $this->token_end()) !== $this->valid_until) {
             fail('--valid-until is a day like 2027-09-30');
         } else if ($this->valid_until !== '' && $this->token_end() < time()) {

@@ -50,7 +50,6 @@ final class service {
             'core_cohort_add_cohort_members',
             'core_cohort_delete_cohort_members',
             ...($this->options->no_create ? [] : ['core_cohort_create_cohorts']),
-            ...($this->options->renames ? ['core_cohort_update_cohorts'] : []),
             'core_user_get_users_by_field',
             ...($this->options->name_search ? ['core_user_get_users'] : []),
             ...($this->options->by_profile() ? [
