@@ -13,14 +13,6 @@ class ConsumerMessage(Entry):
         "A record of {topic} cannot be decoded: {reason}.",
         "Run the release, or name the schema registry, that it was written with. Without it the state would be wrong.",
     )
-    TOO_MANY_FAULTS = (
-        "CS5002",
-        "{count} records in a row could not be applied at stage {stage}.",
-        (
-            "So many probably fail for one cause that is not their own; the consumer stopped and keeps its backlog. See "
-            'them with "cohortstream deadletters".'
-        ),
-    )
     # Raised by release 0.1.0; what it left standing is still read, shown and cleared.
     REMOVALS_PAST_LIMIT = (
         "CS5003",
