@@ -15,7 +15,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from connector.commands.main import COMMANDS, make_parser
+from connector.commands.scheduling import Timetable
 from connector.commands.settings import Settings
+from consumers.reconciler.settings import ReconcileSettings
 from tests.unit.pages import EXAMPLES, PAGES, REFERENCE, commands_of, fences, inline_code, names, section
 
 PLACES = ("systemd", "kubernetes", "cron")
@@ -230,13 +232,32 @@ def test_units_are_well_formed() -> None:
     assert [unit.name for unit in units if unit.suffix == ".timer" and not unit.with_suffix(".service").exists()] == []
 
 
+def test_a_unit_that_stays_is_started_anew_unless_its_settings_are_wrong() -> None:
+    """A wrong password would be tried again and again; and one that ends by itself is its timer's business."""
+    units = {path.name: path.read_text(encoding="utf-8").splitlines() for path in EXAMPLES if path.suffix == ".service"}
+    stays = {name for name, lines in units.items() if "Type=exec" in lines}
+
+    assert "cohortstream-reconcile-schedule.service" in stays
+    for name in stays:
+        assert {"Restart=always", "RestartPreventExitStatus=2 3", "WantedBy=multi-user.target"} <= {*units[name]}, name
+    assert {name for name, lines in units.items() if "Restart=always" in lines} == stays
+
+
+def test_a_schedule_has_its_times() -> None:
+    """Without any it is refused at its start."""
+    text = next(path for path in EXAMPLES if path.name == "settings.yaml").read_text(encoding="utf-8")
+    shared = next(one for one in yaml.safe_load_all(text) if one["kind"] == "ConfigMap")["data"]["cohortstream.toml"]
+
+    assert not Timetable(ReconcileSettings.model_validate(tomllib.loads(shared)["reconcile"])).empty
+
+
 def test_probes_ask_for_pages_that_exist() -> None:
     """Kubernetes restarts what is stuck, and sends nobody to what is not ready, at the port where the pages are."""
     deployments = [
         found for path in EXAMPLES if path.suffix == ".yaml" for found in containers(path) if "ports" in found
     ]
 
-    assert len(deployments) == 3
+    assert len(deployments) == 4
     for container in deployments:
         port = next(p["containerPort"] for p in container["ports"] if p["name"] == "health")
         given = {variable["name"]: variable.get("value") for variable in container["env"]}
