@@ -184,18 +184,19 @@ class SecondLook:
             entries[case.student] = _waiting(entries[case.student], case.cohort, now)
         for cohort in sorted(found.vanished):
             cases = feed.state.suspicions.suspected(feed.name, cohort)
-            missed: list[datetime] = []
+            # Who left by a row's word between the first look and this one was in it until then.
+            missed = [now - feed.settings.absence_settle]
             for entry in feed.state.suspicions.of([case.student for case in cases]):
                 if entry.source == feed.name:
                     missed += [suspect.first_missed_at for suspect in entry.missing if suspect.cohort == cohort]
                     entries[entry.student] = without(entries.get(entry.student, entry), {cohort})
-            changes += self._vanish(cohort, max(missed, default=now))
+            changes += self._vanish(cohort, max(missed))
             feed.metrics.count(Count.SUSPECTS_DECIDED, len(cases), source=feed.name, outcome="vanished")
         feed.publish(Batch([*changes, *removals], [entries[student] for student in sorted(entries)]))
 
     def _vanish(self, cohort: str, missed: datetime) -> list[Change]:
-        """The record of a vanished cohort, unless another source still has it, or it is said already. ``missed`` is
-        when the last of its members was missed first: until then somebody's row may have named it, however long others wait.
+        """The record of a vanished cohort, unless another source still has it, or it is said already. It was last seen
+        when the last of its members was ``missed`` first: others may have waited for much longer.
         """
         feed = self._feed
         record = feed.state.cohort_records([cohort]).get(cohort)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tests.histories.hazards import Hazard
 from tests.histories.judge import Judge
-from tests.histories.script import COHORTS, STUDENTS, Plan, Script, Statement, Step
+from tests.histories.plans import COHORTS, STUDENTS, Plan, Script, Statement, Step
 from tests.histories.shapes import TICK
 from tests.histories.table import Pending, Row, Stamped, Table, Transaction, stamp_of
 
@@ -104,6 +104,19 @@ class Source:
         while self._next < len(steps):
             self.pass_until(max(self.table.now, steps[self._next].at))
         self.calm = True
+
+    def enter(self, student: str, cohort: str) -> None:
+        """Somebody enters a cohort at this moment; it is committed at once."""
+        table, script = self.table, self.script
+        table.keys += 1
+        number = table.numbers(0, script.cache) if table.shape.numbered else None
+        tick, moment = table.clock_tick() + script.app_ahead, table.clock() + TICK * script.app_ahead
+        stamped = Stamped(table.now, table.now, tick, moment, number)
+        row = Row(table.keys, student, cohort, "E", stamp_of(table.place.column, moment), number)
+        entered = Transaction(len(script.plans) + row.key, 0)
+        entered.pending[row.key] = Pending(row, stamped, None)
+        self.say(f"{entered.id} inserts: {row}")
+        self._commit(entered)
 
     def _do(self, kind: str, plan: int, index: int) -> None:
         script = self.script

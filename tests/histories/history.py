@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from math import ceil
 
@@ -11,16 +11,18 @@ from connector.runtime.errors import OperationalError
 from connector.source import examining
 from connector.source.hints import gaps, watermark
 from connector.source.missed import settled_since
-from schemas.records import Checkpoint, CohortState, MembershipChanged
+from schemas.records import Checkpoint, CohortChanged, CohortState, MembershipChanged
 from tests.histories.acting import Source
 from tests.histories.hazards import Hazard
-from tests.histories.judge import Judge, Wrong
+from tests.histories.judge import Judge
 from tests.histories.ledger import Ledger
+from tests.histories.plans import STUDENTS, Turn
 from tests.histories.process import Books, Process, Running, use_ledger
 from tests.histories.reader import Crash, Reader
-from tests.histories.script import Turn, write
+from tests.histories.script import write
 from tests.histories.shapes import HOUR, SECOND, TICK
 from tests.histories.table import Table
+from tests.histories.wrong import Wrong
 
 _SMALL, _USUAL = (2, 3, 1), (examining.MOST_VALUES, gaps.MOST, watermark.MOST_RANGES)
 _FULL = 40
@@ -81,12 +83,14 @@ class History:
         self._hides = Hazard.HALF_HIDDEN in script.hazards
         self._waiters = False
         """Whether the last checkpoint waits for who waited for a lock."""
+        self._between = False
+        """Whether a cohort comes back as soon as another one is released."""
         self.process: Running | None = None
 
     def _opened(self) -> Books:
         """An empty state."""
         use_ledger()
-        self._ledger = Ledger(self.reader.struck, self._tell, self._check)
+        self._ledger = Ledger(self.reader.struck, self._tell, self._check, self._forget)
         self._ledger.eager = self.script.small
         return self._ledger
 
@@ -156,14 +160,16 @@ class History:
 
     def _attempt(self, step: Callable[[Running], None]) -> None:
         self.acting.say("poller")
+        self.judge.releases.begun()
         try:
             if self.process is None:
                 self.process = self._started()
             step(self.process)
         except Crash:
             self.process = None
+            self.judge.releases.lost()
         except OperationalError:
-            pass
+            self.judge.releases.lost()
 
     def _finish(self) -> None:
         """Everything commits, and the poller polls on; then a snapshot, and time for second looks."""
@@ -179,10 +185,18 @@ class History:
         if shape.scanned:
             self._settle(SECOND)  # what was published meanwhile is looked at by one more scan
         self._judge_polling()
+        if shape.age:
+            self._look_at_all()
+            self._release()
+            return
         if not self.judge.owed and not self.books.suspects and self.script.spared and not self._hides:
             return
         if self._hides:
             self._hide_half()
+        self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        """A snapshot, and second looks: nothing is wrong afterwards."""
         assert self.process is not None
         self.process.snapshot()
         self._settle(1)
@@ -191,6 +205,28 @@ class History:
             self._settle(self.script.shape.settle - 1)
             self._settle(self.late)
         self._judge_end()
+
+    def _release(self) -> None:
+        """What has vanished is released when its age is over, and not a tick earlier. Then it comes back as a new one."""
+        gone = {name: record.last_seen for name, record in self.books.cohort.items() if _vanished(record)}
+        if gone and self.table.viewed(self.table.rows):
+            self._between = self.script.between
+            due = max(gone.values()) + TICK * self.script.shape.age
+            for at in (due - TICK, due):
+                self.table.now += max(0, (at - self.table.clock()) // TICK)
+                assert self.process is not None
+                self.process.snapshot()
+                self._settle(0)
+            for cohort in sorted(gone):
+                if cohort in self.books.cohort and _vanished(self.books.cohort[cohort]):
+                    raise Wrong(f"{cohort} NEVER released")
+        for cohort, members in sorted(self.judge.releases.done.items()):
+            self.judge.hazards.add(Hazard.BACK_AFTER)
+            for student in sorted({*members, STUDENTS[0]})[:2]:
+                self.acting.enter(student, cohort)
+        self._settle(_FULL)
+        self._judge_polling()
+        self._look_at_all()
 
     def _hide_half(self) -> None:
         """A view goes wrong, a snapshot is taken of it, and second looks as well."""
@@ -233,6 +269,9 @@ class History:
         unknown = self._unknown()
         for student, cohort in sorted(truth - told):
             raise Wrong(f"NEVER found: {student} in {cohort}")
+        for cohort in sorted({cohort for _, cohort in truth}):
+            if cohort not in self.books.cohort or _vanished(self.books.cohort[cohort]):
+                raise Wrong(f"NEVER found: the cohort {cohort}")
         for student, cohort in sorted(told - truth):
             gone = self.books.cohort[cohort].state is CohortState.VANISHED
             if student not in unknown and not gone:
@@ -248,6 +287,17 @@ class History:
         self.acting.say(f"  publishes {record.student} {record.cohort} {record.state.value}, {record.cause}")
         self.judge.publishes(record)
 
+    def _forget(self, cohort: str, students: Collection[str]) -> None:
+        """A release is about to be committed; and perhaps the next one comes back just now."""
+        self.acting.say(f"  releases {cohort} with {', '.join(students)}")
+        self.judge.forgotten(cohort, self.books.cohort.get(cohort), students, self.books.pairs())
+        left = [name for name, record in sorted(self.books.cohort.items()) if _vanished(record) and name != cohort]
+        if left and self._between:
+            self._between = False
+            self.judge.hazards.add(Hazard.BACK_BETWEEN)
+            self.acting.enter(STUDENTS[0], left[0])
+            self.table.now += 1
+
     def _check(self, checkpoint: Checkpoint) -> None:
         self.reader.loading = not checkpoint.loaded
         ranges = (found for cursor in checkpoint.hints for found in cursor.open_ranges)
@@ -256,6 +306,10 @@ class History:
             told = [(found.kind, found.id or found.high, found.low) for found in cursor.open_ranges]
             self.acting.say(f"  checkpoint {cursor.hint} {(cursor.cursor or '')[:30]} {cursor.safety} {told}")
         self.judge.checkpoint(checkpoint, self._limits[2], self._limits[1])
+
+
+def _vanished(record: CohortChanged) -> bool:
+    return record.state is CohortState.VANISHED
 
 
 def _heading(history: History) -> list[str]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from connector.source.causes import ABSENCES, MISSES, Cause
-from schemas.records import Checkpoint, MembershipChanged, Presence
+from schemas.records import Checkpoint, CohortChanged, MembershipChanged, Presence
 from tests.histories.hazards import REASONS, Hazard
+from tests.histories.releases import Releases
 from tests.histories.table import Pair, Pending, Row, Stamped, Table
+from tests.histories.wrong import Wrong
 
 _EVER = 1 << 60
 _BY_STAMPS = {Cause.LATE_COMMIT, Cause.CURSOR_BACKWARDS, Cause.UNTOUCHED_CURSOR}
 _LOSSES = {Hazard.DELETE, Hazard.LEFT_VIEW, Hazard.KEY_CHANGE}
-
-
-class Wrong(AssertionError):
-    """A promise is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,7 @@ class Judge:
         """Students of whom something was committed that polling need not find, by what hid it."""
         self.hazards: set[Hazard] = set()
         """All that happened."""
+        self.releases = Releases(table, self.hazards)
         self.missed: Counter[str] = Counter()
         """Memberships that a snapshot published and polling had missed, by cause."""
         self.absences: Counter[str] = Counter()
@@ -196,6 +196,8 @@ class Judge:
         table = self.table
         truth, rows = table.truth(), table.viewed(table.rows)
         unknown = {row.student for row in rows if row.grp is None}
+        if self.shape.age:
+            self.releases.read(students, truth, self._clock)
         self._reads.update(dict.fromkeys(students, _Read(table.now, rows, truth)))
         if self.shape.scanned and self._scanned is not table.rows:
             other = set(self._scanned.values()) ^ set(table.rows.values())
@@ -273,7 +275,9 @@ class Judge:
         if self.shape.scanned:
             return  # polling comes to everything, so nothing is noted
         if cause == Cause.KEY_CHANGED:
-            right = Hazard.KEY_CHANGE in reasons
+            # A row that was somebody else's before supports them still in a cohort that has vanished meanwhile.
+            stale = {Hazard.KEY_CHANGE, Hazard.COHORT_GONE} <= self.hazards
+            right = Hazard.KEY_CHANGE in reasons or stale
         elif cause == Cause.LEFT_VIEW:
             right = self.shape.base
         else:
@@ -310,6 +314,13 @@ class Judge:
             expected = {Cause.UNWATCHED}
         if record.cause not in expected:
             raise Wrong(f"{what} under a wrong cause: {_named(reasons)}")
+
+    def forgotten(self, cohort: str, record: CohortChanged | None, students: Collection[str], told: set[Pair]) -> None:
+        """A cohort is about to be released, and these ``students`` of what the topic has ``told``."""
+        self.releases.releases(cohort, record, students, {student for student, place in told if place == cohort})
+        for pair in [pair for pair in self._published if pair[1] == cohort]:
+            self._published.discard(pair)
+            self._missing.pop(pair, None)
 
     # --- checkpoints ------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -37,9 +37,10 @@ class Ledger:
         before: Callable[[], None],
         tell: Callable[[MembershipChanged], None],
         check: Callable[[Checkpoint], None],
+        forget: Callable[[str, Collection[str]], None],
     ) -> None:
         """``before`` is called when a batch is about to be written, and may raise; then nothing of it counts."""
-        self._before, self._tell, self._check = before, tell, check
+        self._before, self._tell, self._check, self._forget = before, tell, check, forget
         self.held: dict[str, dict[str, Membership]] = {}
         self.suspects: dict[str, Suspects] = {}
         self.cohort: dict[str, CohortChanged] = {}
@@ -96,6 +97,14 @@ class Ledger:
         if batch.checkpoint is not None:
             self._check(batch.checkpoint)
             self._checkpoint = batch.checkpoint
+
+    def release(self, cohort: str, students: Sequence[str]) -> None:
+        """Forget it, and these members, in one transaction."""
+        self._before()
+        self._forget(cohort, students)
+        for student in students:
+            self.held[student].pop(cohort, None)
+        self.cohort.pop(cohort, None)
 
     def _membership(self, change: MembershipChanged) -> None:
         held = self.held.setdefault(change.student, {})
@@ -173,6 +182,10 @@ class Ledger:
         yield [
             (row.row, s, row.stamp) for s, held in self.held.items() for found in held.values() for row in found.rows
         ]
+
+    def vanished_cohorts(self) -> list[str]:
+        """Stands for ``forgetting.vanished_cohorts``."""
+        return sorted(name for name, record in self.cohort.items() if record.state is CohortState.VANISHED)
 
     def pairs(self) -> set[tuple[str, str]]:
         """The memberships that the topic says are present."""

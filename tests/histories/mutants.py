@@ -266,6 +266,37 @@ MUTANTS = (
         "if rows and all(cohort not in self._desired.places.get(row, (cohort,)) for row in rows):",
         "if rows:",
     ),
+    # --- releases of cohorts that vanished
+    Mutant(
+        "a release one tick early",
+        "connector.source.releasing",
+        (
+            ("from datetime import datetime", "from datetime import datetime, timedelta"),
+            ("record.last_seen <= before", "record.last_seen <= before + timedelta(milliseconds=250)"),
+        ),
+        ("releasing",),
+    ),
+    _mutant(
+        "a release that never comes at its moment",
+        "releasing",
+        "record.last_seen <= before",
+        "record.last_seen < before",
+        "releasing",
+    ),
+    _mutant(
+        "a release of one that came back meanwhile",
+        "releasing",
+        "if cohort not in named and _may_go(feed, cohort, before):",
+        "if cohort not in named:",
+        "releasing",
+    ),
+    _mutant(
+        "a member kept of a cohort that is released",
+        "releasing",
+        "feed.publisher.release(cohort, members)",
+        "feed.publisher.release(cohort, members[1:])",
+        "releasing",
+    ),
     # --- loads, snapshots, causes
     _mutant("a load of hinted students", "snapshotting", "if student not in hinted}", "}"),
     _mutant("NULL taken for late", "missed", "return Cause.NULL_CURSOR", "return Cause.LATE_COMMIT"),

@@ -19,7 +19,7 @@ from tests.histories.mutants import MUTANTS, Mutant
 from tests.planting import plant
 
 if TYPE_CHECKING:
-    from tests.histories.script import Script  # at run time only once the fault is planted
+    from tests.histories.plans import Script  # at run time only once the fault is planted
 
 MOST = 10_000
 """Histories that can notice a fault; if none of so many does, it counts as not noticed."""
@@ -58,6 +58,7 @@ def concerns(script: Script, only: Sequence[str]) -> bool:
         "set back": script.jump < 0,
         "half hidden": Hazard.HALF_HIDDEN in script.hazards,
         "queues": script.queues,
+        "releasing": shape.age > 0,
     }
     return all(sorts[word] for word in only)
 

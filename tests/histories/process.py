@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Protocol, cast
 
-from connector.source import absences, snapshotting
+from connector.source import absences, releasing, snapshotting
 from connector.source.agreement import Doubt
 from connector.source.confirming import SecondLook
 from connector.source.feed import Feed
@@ -72,6 +72,7 @@ def use_ledger() -> None:
     """What reaches into the tables of the state finds its counterpart in the ledger. For the life of this process."""
     snapshotting.Agreement = AllInDoubt  # type: ignore[attr-defined, assignment]
     absences.supporting_rows = Ledger.supporting_rows  # type: ignore[assignment]
+    releasing.vanished_cohorts = Ledger.vanished_cohorts  # type: ignore[attr-defined, assignment]
 
 
 class Books(Protocol):

@@ -2,100 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from random import Random
-from typing import NamedTuple
 
 from tests.histories.hazards import Hazard
+from tests.histories.plans import COHORTS, STUDENTS, Plan, Script, Slip, Statement, Step, Turn, append
+from tests.histories.releases import let_release
 from tests.histories.shapes import HOUR, SECOND, Place, Shape, draw
-
-STUDENTS = ("s1", "s2", "s3", "s4")
-COHORTS = ("A", "B", "C")
-
-
-class Statement(NamedTuple):
-    """A statement of a transaction. Ticks are real time."""
-
-    began: int
-    changes: int
-    """When it changes its row."""
-    act: str
-    picks: tuple[float, float, float]
-    """Chances that choose among what is there by then."""
-    at_row: bool
-    """Whether a trigger stamps the row when it is changed, rather than when the statement began."""
-
-
-class Plan(NamedTuple):
-    """A transaction."""
-
-    statements: tuple[Statement, ...]
-    ends: int
-    commits: bool
-    instance: int
-
-
-class Slip(NamedTuple):
-    """A transaction whose first change comes just after a poll has looked at the open ones, at the very moment that the
-    clock showed; its statement began a whole slack earlier.
-    """
-
-    turn: int
-    act: str
-    picks: tuple[float, float, float]
-    lasts: int
-    """Ticks until it commits."""
-
-
-class Step(NamedTuple):
-    """Something that happens in the source."""
-
-    at: int
-    order: float
-    kind: str
-    plan: int = 0
-    statement: int = 0
-
-
-class Turn(NamedTuple):
-    """A turn of the poller."""
-
-    at: int
-    event: str = ""
-    """``snapshot``, ``restart``, ``crash``, ``failure``, ``half hidden``; or nothing."""
-    call: int = 0
-    """Which call of the source or the log it strikes, from this turn on."""
-
-
-@dataclass(slots=True)
-class Script:
-    """All of a history that is decided beforehand."""
-
-    shape: Shape
-    place: Place
-    skews: tuple[int, ...]
-    cache: int
-    rows: list[tuple[str, str, str]]
-    """What is there when the history begins: student, cohort, status."""
-    loaded: bool
-    """Whether that was published before the history begins; otherwise the first load is part of it."""
-    plans: list[Plan]
-    steps: list[Step]
-    turns: list[Turn]
-    jump: int
-    app_ahead: int
-    """How far an application's clock is ahead of the database's, in ticks."""
-    small: bool
-    """Whether portions, ranges and gaps are limited to a few, so that limits are met."""
-    slip: Slip | None
-    rate: float
-    """How fast our own clock goes, compared with the database's."""
-    spared: bool
-    """Whether the last snapshot is left out if nothing is left to be found."""
-    hazards: set[Hazard] = field(default_factory=set)
-    queues: bool = False
-    """Whether some wait for the row of one that is open for long."""
-
 
 _HONEST = ("insert", "insert", "move", "move", "status", "same stamp")
 _HARMS = ("null", "backwards", "untouched", "delete", "leave", "rekey", "unmappable", "reload", "cohort gone")
@@ -144,11 +56,13 @@ def write(seed: int) -> Script:
     if script.slip is not None and script.small and random() < 0.5:
         # One that is open all the while, so that there are more than the ranges of a checkpoint.
         early = _statement(chance, shape, turns[0].at - int(random() * 4), "insert")
-        _append(chance, script, Plan((early,), turns[-1].at + int(random() * 9), commits=True, instance=0))
+        append(chance, script, Plan((early,), turns[-1].at + int(random() * 9), commits=True, instance=0))
     if random() < 0.002:
         script.hazards.add(Hazard.HALF_HIDDEN)
         script.rows += [(f"c{number}", "W", "E") for number in range(_CROWD)]
         script.loaded = True
+    if random() < 0.016 and Hazard.HALF_HIDDEN not in script.hazards:
+        let_release(chance, script)
     script.steps.sort()
     _note(script)
     return script
@@ -250,19 +164,7 @@ def _add(chance: Random, script: Script, statements: list[Statement], *, commits
     else:
         ends = last + (script.shape.overlap, HOUR, 3 * HOUR)[int(random() * 3)]
     instance = int(random() * len(script.skews))
-    _append(chance, script, Plan(tuple(statements), ends, commits, instance))
-
-
-def _append(chance: Random, script: Script, plan: Plan) -> None:
-    number = len(script.plans)
-    script.plans.append(plan)
-    order = 0.0
-    for index, statement in enumerate(plan.statements):
-        order = max(order, chance.random())
-        script.steps.append(Step(statement.began, order, "stamp", number, index))
-        # At one moment the order within a transaction is as it must be, and that between transactions any.
-        script.steps.append(Step(statement.changes, order + 1e-9, "change", number, index))
-    script.steps.append(Step(plan.ends, order + chance.random() + 1e-6, "end", number))
+    append(chance, script, Plan(tuple(statements), ends, commits, instance))
 
 
 def _reload(chance: Random, script: Script) -> None:
@@ -272,8 +174,8 @@ def _reload(chance: Random, script: Script) -> None:
     picks = (random(), random(), random())
     back = at + 1 + int(random() * script.shape.settle * (0.95 if random() < 0.7 else 1.5))
     instance = int(random() * len(script.skews))
-    _append(chance, script, Plan((Statement(at, at, "take out", picks, False),), at, True, instance))
-    _append(chance, script, Plan((Statement(back, back, "put back", picks, False),), back, True, instance))
+    append(chance, script, Plan((Statement(at, at, "take out", picks, False),), at, True, instance))
+    append(chance, script, Plan((Statement(back, back, "put back", picks, False),), back, True, instance))
 
 
 def _there_and_back(chance: Random, script: Script) -> None:
@@ -283,7 +185,7 @@ def _there_and_back(chance: Random, script: Script) -> None:
     picks = (random(), random(), random())
     act = "status" if random() < 0.7 else "leave"
     for _ in range(2 if random() < 0.8 else 3):
-        _append(chance, script, Plan((Statement(at, at, act, picks, False),), at, True, 0))
+        append(chance, script, Plan((Statement(at, at, act, picks, False),), at, True, 0))
         at += int(random() * 5)
 
 
@@ -294,11 +196,11 @@ def _queue(chance: Random, script: Script) -> None:
     first = _near(chance, script.turns)
     ends = max(_near(chance, script.turns), first + slack + 1 + int(random() * 60))
     holder = Statement(first, first, "status", (pick, random(), random()), at_row=False)
-    _append(chance, script, Plan((holder,), ends, commits=random() < 0.8, instance=0))
+    append(chance, script, Plan((holder,), ends, commits=random() < 0.8, instance=0))
     for _ in range(1 + int(random() * 2)):
         hits = first + int(random() * (ends - first))
         waiter = Statement(hits - int(random() * (slack + 1)), hits, "move", (pick, random(), random()), at_row=False)
-        _append(chance, script, Plan((waiter,), hits + int(random() * 4), commits=True, instance=0))
+        append(chance, script, Plan((waiter,), hits + int(random() * 4), commits=True, instance=0))
     if random() < 0.5:
         # The poller looks while it is open, twice when it has just gone, and when whoever waited has had time to change
         # something. After a restart it looks at once.
@@ -321,7 +223,7 @@ def _straddle(chance: Random, script: Script, jump: int) -> None:
     if random() < 0.6:
         turns[later[0]] = Turn(turns[later[0]].at, "restart")
     ends = _near(chance, turns[later[0] + 1 :])
-    _append(chance, script, Plan(tuple(statements), max(ends, second), True, int(random() * len(script.skews))))
+    append(chance, script, Plan(tuple(statements), max(ends, second), True, int(random() * len(script.skews))))
 
 
 def _note(script: Script) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
@@ -80,6 +80,8 @@ class Shape:
     mark: str
     """The fingerprint of the settings."""
     mapping: RowMapping
+    age: int = 0
+    """For how long a cohort must have been gone before it is released; 0 if none ever is."""
 
     @property
     def proved(self) -> bool:
@@ -121,6 +123,12 @@ def draw(chance: Random) -> tuple[Shape, Place]:
     grain, digits = _COLUMNS[int(chance.random() * len(_COLUMNS))]
     shape = _shape(kind, number, chance.random() < 0.7)
     return shape, Place(start, season, _column(grain, zone, digits))
+
+
+def releasing(shape: Shape) -> Shape:
+    """The same source, which releases what has vanished for a while. Settings ask for a day at least."""
+    age = 2 * shape.settle + 3
+    return replace(shape, age=age, settings=shape.settings.model_copy(update={"vanished_after": TICK * age}))
 
 
 _NAMES = list(KINDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 from connector.runtime.kafka.topics import Topics
 from connector.runtime.telemetry import Pseudonym
@@ -35,9 +35,10 @@ class Archive:
         before: Callable[[], None],
         tell: Callable[[MembershipChanged], None],
         check: Callable[[Checkpoint], None],
+        forget: Callable[[str, Collection[str]], None],
     ) -> None:
         """``before`` is called when a batch is about to be written, and may raise; then nothing of it counts."""
-        self._before, self._tell, self._check = before, tell, check
+        self._before, self._tell, self._check, self._forget = before, tell, check, forget
         self.log = MemoryLog()
         self.signals: list[Signal] = []
         self.suspects: dict[str, Suspects] = {}
@@ -81,6 +82,16 @@ class Archive:
             else:
                 self.suspects.pop(entry.student, None)
 
+    def let_go(self, cohort: str, students: Collection[str]) -> None:
+        """A cohort is about to be released."""
+        self._before()
+        self._forget(cohort, students)
+
+    def dropped(self, cohort: str, students: Collection[str]) -> None:
+        """It is."""
+        self._pairs -= {(student, cohort) for student in students}
+        self.cohort.pop(cohort, None)
+
 
 class _Publisher(Publisher):
     """The real one, which the archive listens to."""
@@ -91,6 +102,11 @@ class _Publisher(Publisher):
         self.archive.announce(batch)
         super().publish(batch)
         self.archive.take(batch)
+
+    def release(self, cohort: str, students: Sequence[str]) -> None:
+        self.archive.let_go(cohort, students)
+        super().release(cohort, students)
+        self.archive.dropped(cohort, students)
 
 
 class WholeProcess:
@@ -146,7 +162,7 @@ class WholeHistory(History):
 
     def _opened(self) -> Books:
         assert snapshotting.Agreement is Agreement  # type: ignore[attr-defined]
-        self._archive = Archive(self.reader.struck, self._tell, self._check)
+        self._archive = Archive(self.reader.struck, self._tell, self._check, self._forget)
         self.late = 3 * SECOND  # it asks every second whether a second look is due
         return self._archive
 
