@@ -30,7 +30,7 @@ Look
   curl {world.moodle.url}/webservice/rest/server.php -d wstoken={world.moodle.token} \\
        -d wsfunction=core_cohort_get_cohorts -d moodlewsrestformat=json
   {kafka} org.apache.kafka.tools.TopicCommand --bootstrap-server {ends.bootstrap} --list
-  the settings: {_short(str(world.settings))}; logs: {_short(str(ends.directory / "logs"))}; traces: {_short(str(ends.directory / "traces.jsonl"))}
+  the settings: {_short(str(world.settings))}; logs: {_short(str(ends.directory / "logs"))}, mails in mail.log; traces: {_short(str(ends.directory / "traces.jsonl"))}
 
 Try
   {change} enrol {newcomer} {group.code}       # and look at {group.cohort} in Moodle a second later

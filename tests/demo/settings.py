@@ -20,6 +20,8 @@ class Ends:
     reconcile_port: int
     directory: Path
     """For the local stores, the secrets and the trace file."""
+    smtp_port: int
+    """Of the mail server on loopback."""
     oracle_control: str = ""
     """Control port of the Oracle stand-in; the product knows nothing of it."""
 
@@ -51,7 +53,13 @@ def settings_text(ends: Ends) -> str:
     text = _TEXT
     for name, value in values.items():
         text = text.replace(f"@{name}@", json.dumps(value))  # a JSON string is a TOML string
-    for name, port in (("poll", ends.poll_port), ("consume", ends.consume_port), ("reconcile", ends.reconcile_port)):
+    ports = {
+        "poll": ends.poll_port,
+        "consume": ends.consume_port,
+        "reconcile": ends.reconcile_port,
+        "smtp": ends.smtp_port,
+    }
+    for name, port in ports.items():
         text = text.replace(f"@{name}_port@", str(port))
     return text
 
@@ -137,4 +145,18 @@ refresh_share = 0.2                # production: 0.05
 
 [reconcile]
 settle_within = "2m"
+
+[alerts]
+gather = "1s"                      # production: 1m, the default
+
+[alerts.smtp]
+host = "127.0.0.1"                 # production: "smtp.univ.example", with user and password
+port = @smtp_port@
+security = "none"                  # production: "starttls", the default
+sender = "cohortstream@univ.example"
+
+[[alerts.recipients]]
+name = "on-call"
+email = "on-call@univ.example"
+severities = ["critical", "warning"]
 """

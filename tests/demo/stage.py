@@ -54,7 +54,8 @@ def build(plan: Plan, children: Children, narrator: Narrator) -> World:
     oracle = children.add("oracle", _module("oracle", "--port", "0", "--control-port", "0", "--init", str(SCHEMA)))
     latency = "measured" if plan.latency else "none"
     moodle = children.add("moodle", _module("moodle", "--port", "0", "--latency", latency))
-    for child in (kafka, oracle, moodle):
+    mail = children.add("mail", _module("smtp"))
+    for child in (kafka, oracle, moodle, mail):
         child.start()
     university = found(plan.seed, plan.scale)
     dsn, control = oracle.await_line(r"^listening (\S+) control (\S+)").groups()
@@ -76,6 +77,7 @@ def build(plan: Plan, children: Children, narrator: Narrator) -> World:
         consume_port,
         reconcile_port,
         directory,
+        int(mail.await_line(r"^listening \S+:(\d+)")[1]),
         control,
     )
     narrator.say(f"   Kafka at {ends.bootstrap}")
@@ -90,6 +92,8 @@ def build(plan: Plan, children: Children, narrator: Narrator) -> World:
         children,
         children.add("poll", [*product, "poll"], environment=dict(plan.overrides)),
         children.add("consume", [*product, "consume"], environment=dict(plan.overrides)),
+        children.add("notify", [*product, "notify"], environment=dict(plan.overrides)),
+        mail,
         narrator,
         random.Random(plan.seed),
         plan.latency,

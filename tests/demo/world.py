@@ -40,6 +40,8 @@ class World:
     children: Children
     connector: Child
     consumer: Child
+    notifier: Child
+    mail_server: Child
     narrator: Narrator
     chance: random.Random
     latency: bool = True

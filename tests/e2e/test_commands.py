@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from connector.runtime.lifecycle import ExitCode
+from tests.demo.mailbox import await_mail, mails
 from tests.demo.world import World
-from tests.e2e.roles import KAFKA, SINK, SOURCE, command
+from tests.e2e.roles import KAFKA, SINK, SOURCE, await_readiness, command, faulty_role
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -147,6 +148,28 @@ def test_sync_does_everything_once_and_ends(world: World) -> None:
     assert stands["sinks"]["moodle"]["memberships"]["present settled"] > 0
     assert stands["sinks"]["moodle"]["lag"] <= 2 * 2  # transactions' own marks
     assert world.moodle.events(since) == []
+
+
+def test_run_is_every_role_in_one_process_and_tells_people(world: World) -> None:
+    """On topics of its own it finds a Moodle that somebody keeps: whoever is on call gets a mail, and another one when a
+    person has adopted it. It stops when asked, and has written nothing new.
+    """
+    since = world.moodle.mark()
+    run = faulty_role(world, "whole", "run", {})
+    told = await_mail(world.mail_server, "Nothing is written to Moodle", 120)
+    plan = answer(world, "plan", overrides=run.environment)
+    adopted = answer(world, "adopt", plan["hash"], "--foreign", "keep", overrides=run.environment)
+    over = await_mail(world.mail_server, "over: 1: Nothing is written to Moodle", 120)
+    page = json.loads(await_readiness(run, lambda page: bool(json.loads(page)["ready"]), "every role is ready"))
+    status = run.stop()
+
+    assert told.to == over.to == ("on-call@univ.example",)
+    assert told.subject.startswith("[cohortstream] new: 1: (warning) Nothing is written to Moodle")
+    assert "cohortstream adopt" in told.text
+    assert ([], status) == (world.moodle.events(since), 0), run.tail()
+    assert {"poll", "consume.moodle", "notify"} <= page["parts"].keys()
+    assert adopted
+    assert len(mails(world.mail_server)) == 2
 
 
 def _a_membership(world: World) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import socket
 import socketserver
 import ssl
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -49,6 +50,8 @@ class SmtpStandin:
     down: bool = False
     mails: list[Mailed] = field(default_factory=list)
     connections: int = 0
+    heard: Callable[[Mailed], None] = lambda _: None
+    """Called with each mail that was taken, by the thread that took it."""
 
     def __enter__(self) -> Self:
         standin = self
@@ -174,9 +177,9 @@ class _Session:
         raw = b"".join(lines)
         mail = message_from_bytes(raw, policy=policy.default)
         assert isinstance(mail, EmailMessage)
-        self._standin.mails.append(
-            Mailed(self._sender, tuple(self._recipients), mail, raw, self._encrypted, self._user)
-        )
+        mailed = Mailed(self._sender, tuple(self._recipients), mail, raw, self._encrypted, self._user)
+        self._standin.mails.append(mailed)
+        self._standin.heard(mailed)
         self._say("250 2.0.0 taken")
 
     def _line(self) -> str:
