@@ -60,6 +60,10 @@ class Finder(Protocol):
         """See to it that ``values`` are known as well as they ought to be; cheap if they are."""
         ...
 
+    def unasked(self, values: Collection[str]) -> int:
+        """How many accounts Moodle would have to be asked for, were these ``values`` resolved now; asks nobody."""
+        ...
+
     def search(self, values: Collection[str], now: float, *, few: bool) -> None:
         """Look for ``values`` that led to nobody, as far as that is affordable now; more is if ``few`` are missing."""
         ...
@@ -99,6 +103,10 @@ class Directory:
             self.keep_fresh()
         self._finder.prepare(wanted, self._now())
         return self._answers(values)
+
+    def unasked(self, keys: Collection[str]) -> int:
+        """How many accounts Moodle would have to be asked for, were these keys resolved now; asks nobody."""
+        return self._finder.unasked({value for key in keys if (value := self.normalise(key)) is not None})
 
     def look_for(self, keys: Collection[str]) -> dict[str, Resolution]:
         """``resolve`` for students without an account: looks at Moodle again as far as that is due and affordable.

@@ -134,6 +134,9 @@ class DirectFinder:
         missing = [value for value in values if value not in looked or looked[value].missing_since is not None]
         self._look_up([*found_long_ago, *self._intake.due(missing, now)], now)
 
+    def unasked(self, values: Collection[str]) -> int:
+        return len(set(values) - self._intake.store.looked(values).keys())
+
     def search(self, values: Collection[str], now: float, *, few: bool) -> None:  # noqa: ARG002 - one look-up costs the same
         self._look_up(values, now)
 
@@ -185,6 +188,11 @@ class ProfileFinder:
 
     def prepare(self, values: Collection[str], now: float) -> None:
         """Nothing: a value is known from reading all accounts, or not at all."""
+
+    def unasked(self, values: Collection[str]) -> int:
+        """A report tells usernames, the ids are asked for when they are needed."""
+        candidates = self._intake.store.candidates(values)
+        return len({one.username for those in candidates.values() for one in those if one.user_id is None})
 
     def search(self, values: Collection[str], now: float, *, few: bool) -> None:
         store = self._intake.store

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from consumers.moodle.errors import Forbidden
+from consumers.moodle.errors import Forbidden, Unavailable
 from consumers.moodle.reading import MoodleReader
 from consumers.moodle.resolution import Ambiguous, Found, Resolution
 from consumers.moodle.values import SYSTEM
@@ -19,10 +19,16 @@ _MOST_DELETED = 2000
 how many of them were is no help then."""
 _RESOLVED_AT_ONCE = 2000
 """Students in one question to the directory; eight calls, if it knows none of them."""
+_LITTLE = 250
+"""Accounts of one partition that are not worth a look ahead: one call."""
 
 
 class Accounts(Protocol):
     """Where students' keys lead to; may ask Moodle."""
+
+    def unasked(self, keys: Collection[str]) -> int:
+        """How many accounts Moodle would have to be asked for, were these keys resolved now; asks nobody."""
+        ...
 
     def keep_fresh(self) -> object:
         """Read all accounts again when that is due."""
@@ -59,6 +65,23 @@ class MoodleByReading:
     def begin(self) -> None:
         self._listed = None
         self._resolved, self._asked, self._looked_for = {}, set(), 0
+
+    def look_ahead(self, students: Iterable[Collection[str]]) -> Iterator[None]:
+        """A Moodle that does not answer meanwhile ends it: the comparison asks again, and says so if it still does not."""
+        seen: set[str] = set()
+        try:
+            self._keep_fresh()
+            yield
+            for some in students:
+                fresh = sorted(set(some) - seen)
+                seen.update(fresh)
+                if self._accounts.unasked(fresh) < _LITTLE:
+                    return  # the others will be known as well; what is lacking costs a call or two
+                for start in range(0, len(fresh), _RESOLVED_AT_ONCE):
+                    self._accounts.resolve(fresh[start : start + _RESOLVED_AT_ONCE])
+                    yield
+        except Unavailable:
+            return
 
     def view(self, cohorts: Sequence[CohortEntry], students: Collection[str]) -> MoodleView:
         wanted = [entry.moodle_id for entry in cohorts if entry.moodle_id is not None]
@@ -100,9 +123,7 @@ class MoodleByReading:
         """Accounts by key. What the directory knows may be a day old, which is enough to find what somebody should see."""
         if not students:
             return {}
-        if not self._fresh:
-            self._accounts.keep_fresh()
-            self._fresh = True
+        self._keep_fresh()
         unknown = [student for student in students if student not in self._asked]
         for start in range(0, len(unknown), _RESOLVED_AT_ONCE):
             self._on_accounts(start, len(unknown))
@@ -110,6 +131,11 @@ class MoodleByReading:
             self._resolved |= dict(_accounts_of(self._accounts.resolve(some).items()))
         self._asked.update(unknown)
         return self._resolved
+
+    def _keep_fresh(self) -> None:
+        if not self._fresh:
+            self._accounts.keep_fresh()
+            self._fresh = True
 
 
 def _accounts_of(resolved: Iterable[tuple[str, Resolution]]) -> Iterable[tuple[str, int | None]]:

@@ -5,7 +5,7 @@ Never writes to Moodle and never publishes a membership: there is one writer of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -19,6 +19,8 @@ from consumers.reconciler.report import Progress, Report
 from consumers.reconciler.settings import ReconcileSettings
 from consumers.reconciler.sides import Alone, ConnectorSide, ConsumerSide, Exclusion, MoodleSide, PartitionView, Scope
 from schemas.records import Notification
+
+_DONE = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Reconciliation:
         started = self.clock.monotonic()
         heard_at: float | None = None
         latest = Progress("connector is asked to look again")
+        ahead = self._accounts_ahead(scope)
         while open_signals:
             for notification in self.connector.heard():
                 if open_signals.get(notification.source) != notification.signal_id:
@@ -109,9 +112,16 @@ class Reconciliation:
                 raise Unavailable(message(ReconcilerMessage.ROLE_SILENT, role="connector"))
             if open_signals and waited > self.settings.snapshot_within:
                 raise Unavailable(message(ReconcilerMessage.TOO_SLOW, step="snapshot of " + ", ".join(open_signals)))
-            if open_signals:
+            if open_signals and (heard_at is None or next(ahead, _DONE) is _DONE):
                 self._rest()
         return counts
+
+    def _accounts_ahead(self, scope: Scope) -> Iterator[None]:
+        """Looks accounts up while the connector reads, where Moodle has nothing to do: it may take as long."""
+        if not self.settings.accounts:
+            return iter(())
+        parts = self.consumer.ledger(scope.cohorts or None)
+        return self.moodle.look_ahead({entry.student for entry in part.entries} for part in parts)
 
     def _wait_for_consumer(self) -> None:
         """Until the consumer has worked off all that was there at the beginning; what flows in meanwhile is not waited

@@ -108,6 +108,10 @@ class ConsumerSide(Protocol):
 class MoodleSide(Protocol):
     """Moodle, to read."""
 
+    def look_ahead(self, students: Iterable[Collection[str]]) -> Iterator[None]:
+        """Look up the accounts of these students, some with each step, until most of them turn out to be known."""
+        ...
+
     def begin(self) -> None:
         """A comparison begins: what an earlier one read is old."""
         ...

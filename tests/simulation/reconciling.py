@@ -190,6 +190,11 @@ class Moodle:
 
     world: World
 
+    def look_ahead(self, students: Iterable[Collection[str]]) -> Iterator[None]:
+        for _ in students:
+            self.world.go_on(0.1)
+            yield
+
     def begin(self) -> None:
         self.world.go_on(0.1)
 

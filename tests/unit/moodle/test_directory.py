@@ -637,3 +637,27 @@ def test_accounts_from_before_another_site_was_accepted_are_forgotten() -> None:
 
     assert (0, None) == (forgotten.known, forgotten.refreshed_at)
     assert directory.state().known == 5
+
+
+def test_how_many_accounts_would_have_to_be_asked_for_is_known_without_asking() -> None:
+    """A report tells usernames: their ids are looked up when they are needed, and stay known."""
+    accounts = site_of(9)
+    directory = directory_of(accounts)
+    before = directory.unasked(["S1"])
+    directory.keep_fresh()
+    calls = list(accounts.calls)
+    unasked = directory.unasked(["S1", "S2 ", "S77", " "])
+
+    assert (before, unasked, accounts.calls) == (0, 2, calls)
+    directory.resolve(["S1"])
+    assert directory.unasked(["S1", "S2"]) == 1
+
+
+def test_what_was_never_looked_up_would_have_to_be_asked_for() -> None:
+    """Where each value is looked up for itself; one that was looked for in vain has its own pace."""
+    accounts = Accounts()
+    accounts.add(1, idnumber="A1")
+    directory = directory_of(accounts, by="idnumber")
+    directory.resolve(["A1", "A2"])
+
+    assert directory.unasked(["A1", "A2", "A3", "A4"]) == 2

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pytest
 
 from connector.runtime.messages import MoodleMessage
-from consumers.moodle.errors import Fault, Forbidden
+from consumers.moodle.errors import Fault, Forbidden, Unavailable
 from consumers.moodle.reading import MoodleReader
 from consumers.moodle.resolution import UNKNOWN, Ambiguous, Deleted, Found, Resolution
 from consumers.moodle.values import SYSTEM, Cohort, Members, Place, PlacedCohort, User
@@ -25,6 +25,9 @@ class Site:
     closed: bool = False
     asked: Counter[str] = field(default_factory=Counter)
     looked_for: list[int] = field(default_factory=list)
+    numbered: set[str] = field(default_factory=set)
+    """Keys whose account is known."""
+    away: bool = False
 
     def all_cohorts(self) -> list[Cohort]:
         self.asked["cohorts"] += 1
@@ -48,9 +51,15 @@ class Site:
 
     def keep_fresh(self) -> None:
         self.asked["fresh"] += 1
+        if self.away:
+            raise Unavailable(Fault("report", "away", MoodleMessage.UNREACHABLE))
+
+    def unasked(self, keys: Collection[str]) -> int:
+        return len(set(keys) - self.numbered)
 
     def resolve(self, keys: Collection[str]) -> Mapping[str, Resolution]:
         self.asked["resolved"] += len(keys)
+        self.numbered.update(keys)
         known: dict[str, Resolution] = {"a": Found(1, "alive"), "b": Deleted(2), "c": Ambiguous((3, 4))}
         return {key: known.get(key, UNKNOWN) for key in keys}
 
@@ -124,3 +133,42 @@ def test_many_students_are_looked_up_in_parts() -> None:
     moodle.view([COHORT], {f"s{number}" for number in range(4500)})
 
     assert (heard, site.asked["resolved"]) == ([(0, 4500), (2000, 4500), (4000, 4500)], 4500)
+
+
+def students(first: int, count: int) -> set[str]:
+    return {f"s{number}" for number in range(first, first + count)}
+
+
+def test_accounts_are_looked_up_ahead_in_parts() -> None:
+    """Each student once, however many partitions name them; between the steps somebody else has their turn."""
+    site = Site()
+    moodle = side(site)
+    steps = moodle.look_ahead([students(0, 4500), students(4000, 1000)])
+    seen = [site.asked["resolved"] for _ in steps]
+    moodle.view([COHORT], students(0, 5000))
+
+    assert seen == [0, 2000, 4000, 4500, 5000]
+    assert site.asked["fresh"] == 1
+
+
+def test_accounts_that_are_known_are_not_looked_up_ahead() -> None:
+    """One partition is enough to tell; the others are not even read."""
+    site = Site(numbered=students(0, 4500))
+
+    def partitions() -> Iterator[set[str]]:
+        yield students(100, 4500)  # a hundred are new
+        raise AssertionError("the next partition was read")
+
+    list(side(site).look_ahead(partitions()))
+
+    assert site.asked["resolved"] == 0
+
+
+def test_a_moodle_that_is_away_while_accounts_are_looked_up_ahead_is_not_the_end() -> None:
+    """It may be back when the ends are compared, and is named then if it is not."""
+    site = Site(away=True)
+    moodle = side(site)
+
+    assert list(moodle.look_ahead([students(0, 4500)])) == []
+    with pytest.raises(Unavailable):
+        moodle.view([COHORT], {"a"})

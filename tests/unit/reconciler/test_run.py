@@ -41,6 +41,8 @@ class Connector:
     """Finishes after it was asked, unless it is silent."""
 
     silent: bool = False
+    turns: int = 0
+    """How often it tells that it is reading before it has finished."""
     refuses: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     asked: list[Scope] = field(default_factory=list)
@@ -62,7 +64,9 @@ class Connector:
         yield Notification("somebody else's", "main", "finished", 1, now)
         if self.refuses:
             yield Notification("id", "main", "refused", 1, now, reason=self.refuses)
-        yield Notification("id", "main", "finished", 1, now, self.counts)
+        self.turns -= 1
+        phase = "finished" if self.turns < 0 else "progress"
+        yield Notification("id", "main", phase, 1, now, self.counts)
 
 
 @dataclass
@@ -76,6 +80,8 @@ class Consumer:
     partitions: int = 1
     unsettled: int = 2
     """Looks until what was asked for is applied."""
+    looked_ahead: list[set[str]] = field(default_factory=list)
+    """Students whose accounts were looked up while the connector was reading."""
 
     def running(self) -> bool:
         return self.alive
@@ -89,6 +95,7 @@ class Consumer:
 
     def ledger(self, cohorts: Collection[str] | None = None) -> Iterator[PartitionView]:
         yield PartitionView([COHORT], [HERE, GONE])
+        yield from [PartitionView([], [HERE, GONE])] * (self.partitions - 1)
 
     def repair(self, differences: Sequence[Difference]) -> None:
         self.rechecked += differences
@@ -100,6 +107,11 @@ class Consumer:
             self.members |= {11}
             self.members -= {12}
         return self.unsettled
+
+    def look_ahead(self, students: Iterable[Collection[str]]) -> Iterator[None]:
+        for some in students:
+            self.looked_ahead.append(set(some))
+            yield
 
     def begin(self) -> None:
         pass
@@ -132,6 +144,26 @@ def test_drift_is_repaired_by_the_consumer() -> None:
     assert {("s1", "missing"), ("s2", "extra")} == {(d.student, d.kind) for d in consumer.rechecked}
     assert {"foreign": 1} == dict(report.last.by_kind)
     assert Verdict.ATTENTION is report.verdict
+
+
+@pytest.mark.parametrize(("partitions", "turns", "looked"), [(5, 3, 3), (2, 5, 2), (5, 0, 0)])
+def test_accounts_are_looked_up_while_the_connector_reads(partitions: int, turns: int, looked: int) -> None:
+    """A part at a time, for as long as it reads, and it is not waited for what is left when it has finished."""
+    connector, consumer = Connector(turns=turns), Consumer({11}, partitions=partitions)
+    run = reconciliation(connector, consumer)
+    run.run(Scope())
+
+    assert consumer.looked_ahead == [{"s1", "s2"}] * looked
+    assert Verdict.CLEAN is run.run(Scope()).verdict
+
+
+def test_accounts_that_nobody_wants_compared_are_not_looked_up() -> None:
+    """The settings say so."""
+    consumer = Consumer({11})
+    run = reconciliation(Connector(turns=3), consumer)
+    replace(run, settings=ReconcileSettings(accounts=False)).run(Scope())
+
+    assert consumer.looked_ahead == []
 
 
 def test_a_dry_run_asks_nobody() -> None:
