@@ -126,7 +126,7 @@ def _text(value: object) -> str | None:
     return value
 
 
-@hypothesis_settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(history=st.lists(steps, max_size=25), grain=st.sampled_from([Grain.TIMESTAMP, Grain.DATE]))
 def test_any_history_ends_right_and_removes_nobody_wrongly(history: list[tuple[object, ...]], grain: Grain) -> None:
     """After a snapshot and the settle time the topic says what the rows say, but for vanished cohorts and students
@@ -164,7 +164,7 @@ hinted_steps = st.one_of(
 OVERLAP = 30
 
 
-@hypothesis_settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(history=st.lists(hinted_steps, max_size=25), grain=st.sampled_from([Grain.TIMESTAMP, Grain.DATE]))
 def test_polling_alone_misses_no_stamped_change(history: list[tuple[object, ...]], grain: Grain) -> None:
     """Without any snapshot: rows keep their student, are stamped when changed, and commit within the overlap. Then the

@@ -128,7 +128,7 @@ def test_a_hint_whose_first_read_fails_for_long_misses_nothing(
 
 
 WATCHED = "select * from ENROLMENTS"
-FIRST = {"name": "first", "cursor": "STAMP", "query": WATCHED, "overlap": "30s", "interval": "1s"}
+FIRST: dict[str, Any] = {"name": "first", "cursor": "STAMP", "query": WATCHED, "overlap": "30s", "interval": "1s"}
 
 
 def after_a_change_of_the_hint(change: Mapping[str, Any]) -> Site:
@@ -139,7 +139,7 @@ def after_a_change_of_the_hint(change: Mapping[str, Any]) -> Site:
     site.database.put(50, "x", "A", stamp=START - timedelta(hours=2))
     site.clock.sleep(3600)
     there = {key: value for key, value in change.items() if key in ("timezone", "fetch_rows")}
-    hint = {key: value for key, value in (FIRST | change).items() if value is not None and key not in there}
+    hint = {key: value for key, value in {**FIRST, **change}.items() if value is not None and key not in there}
     site.sources = {"apogee": settings(hints=[hint], **there)}
     site.restart()
     site.run(60)

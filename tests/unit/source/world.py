@@ -250,12 +250,14 @@ class FakeSource:
     def watched(self, values: Sequence[str]) -> list[Row] | None:
         if all(hint.table is None for hint in self._hints.values()):
             return None
-        return self._rows((number, row) for number, row in self.database.visible() if row.student in values)
+        wanted = frozenset(values)
+        return self._rows((number, row) for number, row in self.database.visible() if row.student in wanted)
 
     def truth(self, values: Sequence[str]) -> list[Row]:
         assert len(values) <= 500
         self.database.truths.append(list(values))
-        return self._rows((number, row) for number, row in self.database.viewed() if row.student in values)
+        wanted = frozenset(values)
+        return self._rows((number, row) for number, row in self.database.viewed() if row.student in wanted)
 
     def students_of(self, cohort: tuple[object, ...]) -> list[str]:
         return [row.student for _, row in self.database.viewed() if (row.grp,) == cohort and row.student]
