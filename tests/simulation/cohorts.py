@@ -16,6 +16,7 @@ from connector.runtime.telemetry import MemoryMetrics, MemoryTracer, Pseudonym
 from consumers.cohorts.building import LEASE, Assembled, Site, Surroundings, assemble
 from consumers.cohorts.settings import SinkSettings
 from consumers.cohorts.tenancy import Tenancy
+from schemas.keys import partition_of
 from schemas.records import (
     CohortChanged,
     CohortState,
@@ -27,10 +28,10 @@ from schemas.records import (
     MembershipChanged,
     Presence,
 )
-from tests.simulation.fake_kafka import CODEC, MEMBERSHIPS, Broker, Crash, Inbox, Restorer, TransactionLog
+from tests.simulation.fake_kafka import CODEC, MEMBERSHIPS, Broker, Crash, Inbox, Restorer, Tap, TransactionLog
 from tests.simulation.fake_moodle import Chances, FakeMoodle, ReadingHalf
 from tests.simulation.fake_signs import Adopted, Signs
-from tests.simulation.threads import EPOCH, Threads, Timeline
+from tests.simulation.threads import EPOCH, Job, Threads, Timeline
 
 PARTITIONS = 4
 STUDENTS = [f"s{n:02d}" for n in range(24)]
@@ -38,6 +39,8 @@ COHORTS = [f"C{n}" for n in range(9)]
 TWIN = "s00b"
 """A second key of the first student's account."""
 FOREIGN = 900
+_ON_ITS_WAY = 3.0
+"""Seconds from the poll that a removal was planned after to its call, at most: the looks before it, and its commit."""
 SETTINGS = SinkSettings.model_validate(
     {
         "moodle": {"url": "https://moodle.example.test", "token": "t", "max_rows": 20},
@@ -79,6 +82,8 @@ class Day:
     """How likely each commit is to end the process."""
     naps: float = 0.0
     """How likely a turn is to be followed by a sleep longer than the session."""
+    droughts: float = 0.0
+    """How likely a turn is to begin a time in which a partition of the topic brings few records or none."""
     processes: int = 1
     fresh: bool = False
     """Whether nothing was ever done for this Moodle; otherwise it was adopted long since."""
@@ -86,18 +91,21 @@ class Day:
     """Whether the sources are loaded, for a fresh sink."""
     behind: bool = False
     """Whether nobody hears what others have decided, unless they have to make sure."""
-    settings: SinkSettings = field(default_factory=lambda: SETTINGS)
+    settings: SinkSettings = field(default_factory=lambda: SETTINGS, repr=False)
     rng: random.Random = field(init=False)
     happened: Counter[str] = field(default_factory=Counter)
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
     wanted: dict[tuple[str, str], MembershipChanged] = field(default_factory=dict)
     told_present: dict[tuple[str, str], float] = field(default_factory=dict)
+    told_at: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    """Where on the topic the last word of each membership lies: partition and offset."""
     revision: int = 0
     topic: str = "topic-1"
     """Id of the memberships topic."""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
+        self._weather = random.Random(self.seed + 2)
         self.timeline = Timeline()
         self.broker = Broker(self.timeline, PARTITIONS)
         self.moodle = FakeMoodle(
@@ -172,6 +180,8 @@ class Day:
     def _turn(self) -> None:
         while len(self.running) < self.processes:
             self._start()
+        if self._danger and self._weather.random() < self.droughts:
+            self._hold_back()
         awake = [process for process in self.running if process.name not in self._frozen]
         if not awake:
             self.timeline.advance(0.05)
@@ -190,6 +200,14 @@ class Day:
             self.happened["naps"] += 1
         elif self._danger and self.rng.random() < self._danger / 20:
             self._kill(process)
+
+    def _hold_back(self) -> None:
+        """A partition of the topic brings nothing for a while, or a record now and then."""
+        now = self.timeline.seconds
+        every = self._weather.choice((float("inf"), self._weather.uniform(0.2, 4)))
+        tap = Tap(now + self._weather.uniform(2, 30), every, now + min(every, 60))
+        self.broker.taps[self._weather.randrange(PARTITIONS)] = tap
+        self.happened["droughts"] += 1
 
     def _kill(self, process: Process) -> None:
         """The process is gone; the group notices after the session, as if at once here, and offsets may be reset."""
@@ -268,6 +286,8 @@ class Day:
         self._history.append(record)
         if state is Presence.PRESENT:
             self.told_present[cohort, student] = self.timeline.seconds
+        partition = partition_of(cohort, PARTITIONS)
+        self.told_at[cohort, student] = partition, len(self.broker.log(MEMBERSHIPS, partition))
         self._write(record)
 
     def _announce(
@@ -309,11 +329,19 @@ class Day:
                 # Told so close to the call that the consumer could not know.
                 late = self.timeline.seconds - self.told_present[cohort, key]
                 assert late < 16, f"{key} is wanted in {cohort} since {late} s and was removed"
+                assert not self._lies_unread(cohort, key), f"{key} was removed from {cohort}, wanted further on"
         for key in keys:
             word = self.wanted.get((cohort, key))
             for sibling in word.siblings if word is not None and word.state is Presence.ABSENT else ():
                 entered = user in self.moodle.of(sibling) or not self._present(sibling, key)
                 assert entered, f"{key} left {cohort} before entering {sibling}"
+
+    def _lies_unread(self, cohort: str, key: str) -> bool:
+        """Whether the last word lay unread on the topic when the process that calls now looked there last."""
+        name = Job.current.job.owner
+        inbox = next(process.inbox for process in self.running if process.name == name)
+        looked = self.broker.heard.get(name, 0.0) - _ON_ITS_WAY
+        return self.told_present[cohort, key] < looked and inbox.leaves(*self.told_at[cohort, key])
 
     def _check_lease(self, process: str) -> None:
         """A write is sent only shortly after a commit that proved the group's generation."""
@@ -373,6 +401,7 @@ def make_day(seed: int) -> Day:
         crashes=rng.choice((0.0, 0.01, 0.05)),
         naps=rng.choice((0.0, 0.005)),
         processes=rng.choice((1, 2)),
+        droughts=rng.choice((0.0, 0.004)),
     )
 
 

@@ -35,6 +35,16 @@ class Crash(BaseException):
 
 
 @dataclass
+class Tap:
+    """A partition that is held back: it delivers single records, or none at all, for a while."""
+
+    until: float
+    every: float
+    """Seconds from one record to the next."""
+    next_at: float = 0.0
+
+
+@dataclass
 class Broker:
     """Partitions as lists, offsets of one group, and who owns what."""
 
@@ -49,6 +59,18 @@ class Broker:
     compacted: set[tuple[int, int]] = field(default_factory=set)
     committed: dict[str, float] = field(default_factory=dict)
     """When each member last committed."""
+    taps: dict[int, Tap] = field(default_factory=dict)
+    """Partitions of the memberships topic that are held back."""
+
+    def flowing(self, partition: int, limit: int) -> int:
+        """How many records may come out of this partition of the memberships topic now, at most ``limit``."""
+        tap, now = self.taps.get(partition), self.timeline.seconds
+        if tap is None or now >= tap.until:
+            return limit
+        if now < tap.next_at:
+            return 0
+        tap.next_at = now + tap.every
+        return min(limit, 1)
 
     def append(
         self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Mapping[str, bytes] | None = None
@@ -125,7 +147,7 @@ class Inbox:
         for partition in sorted(self._positions if not self._on_hold else ()):
             log = self._broker.log(MEMBERSHIPS, partition)
             position = max(0, self._positions[partition])
-            some = log[position : position + max(0, limit - len(found))]
+            some = log[position : position + self._broker.flowing(partition, max(0, limit - len(found)))]
             self._positions[partition] = position + len(some)
             found += some
         commands: list[Message] = []
@@ -144,6 +166,10 @@ class Inbox:
             return frozenset()
         ends = {p: len(self._broker.log(MEMBERSHIPS, p)) for p in self._positions}
         return frozenset(p for p, position in self._positions.items() if position >= ends[p])
+
+    def leaves(self, partition: int, offset: int) -> bool:
+        """Whether a record of one of its partitions is yet to come out."""
+        return partition in self._positions and offset >= self._positions[partition]
 
     def hold(self, *, on: bool) -> None:
         self._on_hold = on

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -26,6 +28,14 @@ def run(day: Day) -> Day:
 def test_a_day_of_faults_ends_as_the_source_says(seed: int) -> None:
     """Whatever crashes, is lost, arrives late or is told twice: no wrong removal, no flap, and the end state is right."""
     run(make_day(seed))
+
+
+def test_a_removal_before_the_end_of_the_topic_is_found() -> None:
+    """With that fault in the consumer one of the days says that somebody was removed who is wanted further on."""
+    command = [sys.executable, "-m", "tests.simulation.faulty", "removals before the end of the topic"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True).stdout
+
+    assert "wanted" in told
 
 
 def test_the_same_seed_is_the_same_day() -> None:
