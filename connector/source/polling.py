@@ -175,8 +175,8 @@ class Hint:
         feed.metrics.count(Count.SOURCE_ROWS, answer.read, source=feed.name, query="hint")
         feed.metrics.count(Count.POLLS, source=feed.name, hint=self.name, outcome="ok")
         if answer.cursor is not None:
-            answer = replace(answer, cursor=self._marked(answer.cursor))
-            safety = answer.cursor.safety or ""
+            cursor = self._marked(answer.cursor)
+            answer, safety = replace(answer, cursor=cursor), cursor.safety or ""
             feed.metrics.count(Count.WATERMARKS, source=feed.name, hint=self.name, safety=safety)
         expansion = Expansion(feed, answer, by_cohort=self._settings.by_cohort)
         self._rounds.append(_Round(began, began_monotonic, sight, answer, expansion))
