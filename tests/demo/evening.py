@@ -61,7 +61,7 @@ def _tell_memory(world: World) -> bool:
     for column in ("process", "peak"):
         table.add_column(column)
     modest = True
-    for child in (world.connector, world.consumer):
+    for child in (world.connector, world.consumer, world.notifier):
         child.measure()
         peak = child.peak_memory / _MIB
         modest &= peak <= MEMORY_LIMIT_MIB

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from rich.markup import escape
+
 from tests.demo.mailbox import await_mail
 from tests.demo.student_system import Place
 from tests.demo.waiting import wait_until
@@ -55,7 +57,7 @@ def mass_withdrawal(world: World) -> None:
             raise AssertionError(f"approve ended with {done.returncode}: {done.stdout}{done.stderr}")
         wanted = {(cohort, world.user_id(student)) for student in students}
         world.await_events(since, set(), wanted)
-        step.saw(f"a mail to {', '.join(mail.to)}: {mail.subject}")
+        step.saw(f"a mail to {', '.join(mail.to)}: {escape(mail.subject)}")
         step.saw(
             f"{before} removed, {len(seen['held'])} held and approved under {seen['hash']}; the new member was added"
         )
