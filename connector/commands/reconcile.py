@@ -11,12 +11,13 @@ from rich.console import Console
 from connector.commands.command import add_command, print_json, writable
 from connector.commands.process import hosting
 from connector.commands.progress import shown
-from connector.commands.scheduling import ReconcilerRole, Timetable
+from connector.commands.scheduling import ReconcilerRole
 from connector.commands.settings import Settings, require_secrets
 from connector.commands.sinks import add_sink
 from connector.commands.standing import shadow_of
 from connector.commands.wiring.base import Base, base_for_command, make_base
 from connector.commands.wiring.reconciler import history_of, open_reconciliation
+from connector.commands.wiring.timetable import Timetable
 from connector.runtime.errors import Fault, SettingsFaults
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages import SettingsMessage, message

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from connector.commands.command import add_command
 from connector.commands.process import hosting
-from connector.commands.scheduling import ReconcilerRole, Timetable
+from connector.commands.scheduling import ReconcilerRole
 from connector.commands.settings import Settings, require_secrets
 from connector.commands.wiring.base import make_base
 from connector.commands.wiring.connector import PART, ConnectorRole
 from connector.commands.wiring.consumer import ConsumerRole
 from connector.commands.wiring.notifier import PART as NOTIFY
 from connector.commands.wiring.notifier import NotifierRole
+from connector.commands.wiring.timetable import Timetable
 from connector.runtime.lifecycle import ExitCode
 
 if TYPE_CHECKING:

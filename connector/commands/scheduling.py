@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from connector.commands.progress import Lines
 from connector.commands.standing import shadow_of
 from connector.commands.topic_reading import raised_alert
 from connector.commands.wiring.base import Base, keep_running
 from connector.commands.wiring.reconciler import last_finished, open_reconciliation, write_alerts
+from connector.commands.wiring.timetable import Timetable
 from connector.runtime.errors import Busy, OperationalError
 from connector.runtime.kafka.errors import KafkaFault
 from connector.runtime.messages import Message
 from connector.runtime.telemetry import Count, Gauge, Log
-from connector.source.schedule import is_due
 from consumers.reconciler.alert import says_the_same, unfinished
 from consumers.reconciler.drift import Drift
 from consumers.reconciler.report import Progress, Report, Verdict
-from consumers.reconciler.settings import ReconcileSettings
 from consumers.reconciler.sides import Scope
 
 AGAIN_AFTER = timedelta(minutes=15)
 """One that failed is tried again after so long: each attempt has the sources read whole."""
 _LINE_EVERY_S = 30.0
 _NAP_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Timetable:
-    """When to reconcile. Pure."""
-
-    settings: ReconcileSettings
-
-    @property
-    def empty(self) -> bool:
-        return self.settings.every is None and not self.settings.at
-
-    def is_due(self, last: datetime, now: datetime) -> bool:
-        """Whether it is time, given when the last one came to its end."""
-        every = self.settings.every
-        by_interval = every is not None and now - last >= every
-        return by_interval or is_due(self.settings.at, ZoneInfo(self.settings.timezone), last, now)
 
 
 class ReconcilerRole:

@@ -14,6 +14,7 @@ from connector.runtime.telemetry import Count, Metrics
 from consumers.notifier.book import Book
 from consumers.notifier.delivery import Delivery
 from consumers.notifier.news import delivery_key, forgettable, is_delivery
+from consumers.notifier.reconciliations import Scheduled, overdue_alerts
 from schemas.records import Alert, AlertState, AlertTold
 
 
@@ -42,20 +43,24 @@ class Office(Protocol):
 
 
 class Notifier:
-    """Runs ``run_once`` again and again, on one thread. ``poll_limits``: how old the last poll of each source may be."""
+    """Runs ``run_once`` again and again, on one thread. ``poll_limits``: how old the last poll of each source may be;
+    ``scheduled``: the sinks that are reconciled by schedule.
+    """
 
     def __init__(
         self,
         office: Office,
         deliveries: Iterable[Delivery],
         poll_limits: Mapping[str, timedelta],
+        scheduled: Mapping[str, Scheduled],
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._office, self._deliveries = office, tuple(deliveries)
-        self._poll_limits = dict(poll_limits)
+        self._poll_limits, self._scheduled = dict(poll_limits), dict(scheduled)
         self._clock, self._metrics = clock, metrics
         self._book: Book | None = None
+        self._opened_at = clock.now()
 
     @property
     def active(self) -> bool:
@@ -77,11 +82,12 @@ class Notifier:
             self._book = None
             return
         if self._book is None:
-            self._book = self._office.open()
+            self._book, self._opened_at = self._office.open(), self._clock.now()
             self._dismiss(self._book)
         book = self._book
         self._office.renew(book)
         self._raise(book, list(book.polls.alerts(self._poll_limits, book.raised(), self._clock.now())))
+        self._raise(book, list(overdue_alerts(self._scheduled, book.standing, self._opened_at, self._clock.now())))
         for delivery in self._deliveries:
             self._deliver(book, delivery)
 

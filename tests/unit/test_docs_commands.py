@@ -15,8 +15,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from connector.commands.main import COMMANDS, make_parser
-from connector.commands.scheduling import Timetable
 from connector.commands.settings import Settings
+from connector.commands.wiring.timetable import Timetable
 from consumers.reconciler.settings import ReconcileSettings
 from tests.unit.pages import EXAMPLES, PAGES, REFERENCE, commands_of, fences, inline_code, names, section
 

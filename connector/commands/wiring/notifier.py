@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from connector.commands.settings import Settings
 from connector.commands.wiring.base import Base, keep_running, prepare_topics
+from connector.commands.wiring.timetable import Timetable
 from connector.runtime.clock import Clock
 from connector.runtime.kafka import topics
 from connector.runtime.messages.translation import Translation, translation_for
@@ -16,8 +17,10 @@ from consumers.notifier.kafka_side import OfficeByTopics
 from consumers.notifier.loop import Notifier
 from consumers.notifier.mail import Mail
 from consumers.notifier.news import Rules
+from consumers.notifier.reconciliations import Scheduled
 from consumers.notifier.settings import AlertSettings, Recipient
 from consumers.notifier.webhook import Webhook
+from consumers.reconciler.alert import unfinished_key
 
 PART = "notify"
 _POLLS_MISSED = 3
@@ -45,7 +48,9 @@ class NotifierRole:
             for one in settings.recipients
         ]
         office = OfficeByTopics(base.connection, names, base.codec, base.clock)
-        notifier = Notifier(office, deliveries, poll_limits(base.settings), base.clock, metrics)
+        notifier = Notifier(
+            office, deliveries, poll_limits(base.settings), scheduled(base.settings), base.clock, metrics
+        )
         Log(PART).info("notifier.started", recipients=[one.name for one in settings.recipients])
         try:
             while not base.stopping.is_set():
@@ -77,6 +82,14 @@ def poll_limits(settings: Settings) -> dict[str, timedelta]:
         for name, source in settings.sources.items()
         if source.hints
     }
+
+
+def scheduled(settings: Settings) -> dict[str, Scheduled]:
+    """The sinks that are reconciled by schedule. Timers of other programs are not known."""
+    timetable = Timetable(settings.reconcile)
+    if timetable.empty:
+        return {}
+    return {sink: Scheduled(unfinished_key(sink), timetable.is_due) for sink in settings.sinks}
 
 
 def carrier_for(settings: AlertSettings, recipient: Recipient, clock: Clock) -> Carrier:

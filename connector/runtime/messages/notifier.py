@@ -48,6 +48,11 @@ class NotifierMessage(Entry):
         "An alert of another release, {code}: {parameters}.",
         'See "cohortstream status" of that release.',
     )
+    RECONCILIATION_OVERDUE = (
+        "CS8009",
+        'The last reconciliation of "{sink}" came to its end at {at}; the next one is long overdue.',
+        'See whether "cohortstream run" or "cohortstream reconcile --schedule" is running, and its log.',
+    )
     # What follows are the words of a mail; they have codes since every text that is translated has one.
     SUBJECT_TEST = "CS8020", "Test (no alert).", ""
     BODY_TEST = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from connector.commands import notify
 from connector.commands.run import require_all_secrets
 from connector.commands.settings import Settings
-from connector.commands.wiring.notifier import carrier_for, language_of, poll_limits, rules_of
+from connector.commands.wiring.notifier import carrier_for, language_of, poll_limits, rules_of, scheduled
 from connector.runtime.clock import SystemClock
 from connector.runtime.errors import SettingsFaults
 from consumers.notifier.letter import trial_letter
@@ -20,6 +20,7 @@ from consumers.notifier.mail import Mail
 from consumers.notifier.settings import AlertSettings, Recipient
 from consumers.notifier.severity import Severity
 from consumers.notifier.webhook import Webhook
+from consumers.reconciler.alert import unfinished_key
 from tests.unit.notifier.values import NOW
 
 HOOK = {"name": "chat", "webhook": "https://chat.example.edu/"}
@@ -113,3 +114,15 @@ def test_a_source_without_hints_is_not_watched() -> None:
 def test_the_age_of_polls_need_not_be_watched() -> None:
     """0 is never."""
     assert poll_limits(settings(sources={"apogee": source({"cursor": "C"})}, alerts={"poll_age": 0})) == {}
+
+
+def test_sinks_are_watched_if_the_settings_reconcile_them() -> None:
+    """Timers of other programs are not known."""
+    sink = {"moodle": {"url": "https://moodle.example.test", "token": "t"}, "students": {"by": "idnumber"}}
+    watched = scheduled(settings(sinks={"staging": sink}, reconcile={"every": "1d"}))
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+
+    assert {name: one.key for name, one in watched.items()} == {"staging": unfinished_key("staging")}
+    assert not watched["staging"].is_due(now, now + timedelta(hours=23))
+    assert watched["staging"].is_due(now, now + timedelta(hours=24))
+    assert scheduled(settings(sinks={"staging": sink})) == {}

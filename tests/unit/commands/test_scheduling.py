@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from connector.commands import check, scheduling, standing
-from connector.commands.scheduling import AGAIN_AFTER, ReconcilerRole, Timetable
+from connector.commands.scheduling import AGAIN_AFTER, ReconcilerRole
 from connector.commands.settings import Settings
 from connector.commands.wiring import reconciler as wiring
 from connector.commands.wiring.base import Base, base_for_command
+from connector.commands.wiring.timetable import Timetable
 from connector.runtime.errors import Busy, Halted, OperationalError, Unavailable
 from connector.runtime.health import Health
 from connector.runtime.kafka.connection import Connection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +15,8 @@ from consumers.notifier.delivery import Delivery
 from consumers.notifier.loop import Notifier
 from consumers.notifier.news import FORGET_AFTER, delivery_key
 from consumers.notifier.polls import poll_key
+from consumers.notifier.reconciliations import Scheduled, overdue_key
+from consumers.reconciler.alert import unfinished_key
 from schemas.records import Alert, AlertState, Checkpoint
 from tests.unit.notifier.values import (
     DAY,
@@ -34,6 +36,7 @@ from tests.unit.notifier.values import (
 )
 
 SECOND = timedelta(seconds=1)
+ENDED = unfinished_key("moodle")
 DOWN = message(NotifierMessage.MAIL_UNREACHABLE, host="smtp", port=25, reason="down")
 REFUSED = message(NotifierMessage.MAIL_REFUSED, host="smtp", port=25, reason="535")
 
@@ -57,7 +60,8 @@ class World:
             Delivery(rules(recipient=name), carrier, Translation(), self.clock, self.metrics)
             for name, carrier in self.carriers.items()
         ]
-        self.notifier = Notifier(self.office, deliveries, {"apogee": 15 * MINUTE}, self.clock, self.metrics)
+        scheduled = {"moodle": Scheduled(ENDED, lambda last, now: now - last >= DAY)}
+        self.notifier = Notifier(self.office, deliveries, {"apogee": 15 * MINUTE}, scheduled, self.clock, self.metrics)
 
     def turn(self, after: timedelta = timedelta()) -> None:
         self.clock.move(after)
@@ -146,6 +150,7 @@ def test_one_that_is_not_elected_says_nothing(world: World) -> None:
     Notifier(
         other,
         [Delivery(rules(), Carrier(), Translation(), world.clock, world.metrics)],
+        {},
         {},
         world.clock,
         world.metrics,
@@ -295,6 +300,19 @@ def test_a_source_that_is_polled_no_more_is_an_alert(world: World) -> None:
     world.turn()
     world.turn(MINUTE)
     assert (set(), 2) == (world.raised(), len(world.subjects()))
+
+
+def test_a_sink_that_is_reconciled_no_more_is_an_alert(world: World) -> None:
+    """A day after it should have been, also when the notifier has been standing by meanwhile; and it is over with the next."""
+    ended = Alert(ENDED, AlertState.CLEARED, "CS7011", "reconcile", world.clock.now())
+    world.topics.alerts.append(ended)
+    world.turn()
+    world.turn(DAY + 7 * HOUR)
+    assert world.raised() == {overdue_key("moodle")}
+
+    world.topics.alerts.append(replace(ended, at=world.clock.now()))
+    world.turn()
+    assert world.raised() == set()
 
 
 def test_the_end_leaves_the_group(world: World) -> None:
