@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
@@ -106,8 +106,8 @@ class Rechecks:
         )
         return True
 
-    def _again(self, asked: Mapping[str, _Request]) -> None:
-        now = self._desk.clock.now()
+    def _again(self, asked: Mapping[str, _Request], rest: timedelta = timedelta()) -> None:
+        now = self._desk.clock.now() + rest
         for cohort, request in asked.items():
             if not self._desk.ledger.owns(cohort):
                 continue
@@ -140,7 +140,8 @@ class Rechecks:
         for cohort, request in asked.items():
             if cohort not in unsure:
                 request.release()
-        self._again(unsure)
+        # Accounts are asked for meanwhile; to read the cohort again before they are known would tell nothing.
+        self._again(unsure, self._desk.settings.parked_retry)
         self._desk.witness.rechecked(agreed, repaired)
 
     def _entries(self, cohort: str, students: set[str] | None) -> Sequence[LedgerEntry]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
+from connector.runtime.messages import MoodleMessage
 from consumers.cohorts.reasons import Reason
+from consumers.moodle.errors import Fault, Refused
 from schemas.records import EntryStatus, JournalEntry, Presence
 from tests.simulation.cohorts import COHORTS, FOREIGN, SETTINGS, STUDENTS, Day
 from tests.simulation.fake_moodle import Chances
@@ -73,6 +77,28 @@ def test_one_who_carries_the_key_of_a_wanted_student_by_now_stays() -> None:
 
     assert FOREIGN + 2 in day.moodle.of(COHORT)
     assert day.ledger()[COHORT, f"user:{FOREIGN + 2}"].reason == Reason.OTHER_KEY
+
+
+def test_a_cohort_is_not_read_again_and_again_while_its_accounts_are_asked_for() -> None:
+    """Nobody can be a stranger before they are known, however long that takes; then it is decided."""
+    day = taken_over(6, STUDENTS[1])
+    turn_until(day, lambda: day.moodle.of(COHORT) == {101})
+    stop(day)
+
+    def silent(_keys: object) -> NoReturn:
+        raise Refused(Fault("simulated", "invalidparameter", MoodleMessage.UNREACHABLE))
+
+    day.moodle.members_in(COHORT).add(FOREIGN + 2)
+    day.moodle.resolve = silent  # type: ignore[method-assign, assignment]
+    reads, seconds = day.moodle.member_reads, 60
+    day._order("recheck", COHORT)
+    turn_for(day, seconds)
+    asked = day.moodle.member_reads - reads
+    del day.moodle.resolve
+    turn_until(day, lambda: day.moodle.of(COHORT) == {101})
+
+    pause = (SETTINGS.parked_retry + SETTINGS.recheck_window).total_seconds()
+    assert 2 <= asked <= seconds / pause + 2
 
 
 def test_the_mode_shadow_looks_for_nobody() -> None:
