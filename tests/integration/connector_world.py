@@ -163,8 +163,9 @@ class World:
             self._operator.close()
 
     def published(self) -> list[MembershipChanged | CohortChanged]:
-        """All records of the memberships topic, in the order of their revisions."""
-        found = [CODEC.decode(m.value or b"") for m in self.messages(self.topics.memberships, 4)]
+        """All records of the memberships topic, in the order of their revisions; not what took some of them back."""
+        messages = self.messages(self.topics.memberships, 4)
+        found = [CODEC.decode(m.value) for m in messages if m.value is not None]
         records = [record for record in found if isinstance(record, MembershipChanged | CohortChanged)]
         return sorted(records, key=lambda record: record.revision)
 
