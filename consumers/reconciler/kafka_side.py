@@ -122,12 +122,19 @@ class ConsumerByTopics:
         return len(behind)
 
     def ledger(self, cohorts: Collection[str] | None = None) -> Iterator[PartitionView]:
-        wanted = None if cohorts is None else {partition_of(cohort, self.partitions) for cohort in cohorts}
+        wanted = self._homes(cohorts)
         for partition in range(self.partitions):
             part = _Partition()
-            if wanted is None or partition in wanted:
+            if partition in wanted:
                 self._read(partition, part, None if cohorts is None else frozenset(cohorts))
             yield PartitionView(list(part.cohorts.values()), list(part.entries.values()))
+
+    def students(self, cohorts: Collection[str] | None = None) -> Iterator[Collection[str]]:
+        for partition in self._homes(cohorts):
+            for batch in read_to_end(self._connection, self._topics.ledger, {partition: BEGINNING}, self._clock):
+                keys = [decode_key(raw.key) for raw in batch if raw.value is not None]
+                named = [key for key in keys if len(key) == 2 and (cohorts is None or key[0] in cohorts)]
+                yield {student for _, student in named if isinstance(student, str)}
 
     def repair(self, differences: Sequence[Difference]) -> None:
         self._markers()  # what was written before is no answer
@@ -140,6 +147,12 @@ class ConsumerByTopics:
     def pending(self) -> int:
         self._markers()
         return len(self._watched.pending)
+
+    def _homes(self, cohorts: Collection[str] | None) -> Sequence[int]:
+        """The partitions of these cohorts, or all."""
+        if cohorts is None:
+            return range(self.partitions)
+        return sorted({partition_of(cohort, self.partitions) for cohort in cohorts})
 
     def _read(self, partition: int, part: _Partition, cohorts: Collection[str] | None) -> None:
         for batch in read_to_end(self._connection, self._topics.ledger, {partition: BEGINNING}, self._clock):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
-from consumers.moodle.errors import Forbidden, Unavailable
+from consumers.moodle.errors import Forbidden, Refused, Unavailable
 from consumers.moodle.reading import MoodleReader
 from consumers.moodle.resolution import Ambiguous, Found, Resolution
-from consumers.moodle.values import SYSTEM
+from consumers.moodle.values import SYSTEM, Category, Place
 from consumers.reconciler.compare import MoodleView
 from schemas.records import CohortEntry
 
@@ -19,8 +20,6 @@ _MOST_DELETED = 2000
 how many of them were is no help then."""
 _RESOLVED_AT_ONCE = 2000
 """Students in one question to the directory; eight calls, if it knows none of them."""
-_LITTLE = 250
-"""Accounts of one partition that are not worth a look ahead: one call."""
 
 
 class Accounts(Protocol):
@@ -44,18 +43,24 @@ class _Listed:
     names: dict[int, str] = field(default_factory=dict)
     ids: dict[str, list[int]] = field(default_factory=dict)
     in_system: frozenset[int] | None = None
+    in_categories: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 class MoodleByReading:
     """Lists the site's cohorts once a comparison, then reads the members of those that are asked for."""
 
     def __init__(
-        self, reader: MoodleReader, accounts: Accounts, on_accounts: Callable[[int, int], None] = lambda _, __: None
+        self,
+        reader: MoodleReader,
+        accounts: Accounts,
+        on_accounts: Callable[[int, int], None] = lambda _, __: None,
+        categories: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """``on_accounts`` hears how many students of how many were looked up, now and then: it may take minutes, where the
-        directory knows nobody yet.
+        directory knows nobody yet. ``categories`` are the ids of those whose cohorts are listed, by idnumber.
         """
         self._reader, self._accounts, self._on_accounts = reader, accounts, on_accounts
+        self._categories = categories
         self._listed: _Listed | None = None
         self._resolved: dict[str, int | None] = {}
         self._asked: set[str] = set()
@@ -69,17 +74,22 @@ class MoodleByReading:
     def look_ahead(self, students: Iterable[Collection[str]]) -> Iterator[None]:
         """A Moodle that does not answer meanwhile ends it: the comparison asks again, and says so if it still does not."""
         seen: set[str] = set()
+        waiting: list[str] = []
         try:
             self._keep_fresh()
             yield
             for some in students:
-                fresh = sorted(set(some) - seen)
-                seen.update(fresh)
-                if self._accounts.unasked(fresh) < _LITTLE:
-                    return  # the others will be known as well; what is lacking costs a call or two
-                for start in range(0, len(fresh), _RESOLVED_AT_ONCE):
-                    self._accounts.resolve(fresh[start : start + _RESOLVED_AT_ONCE])
+                fresh = set(some) - seen
+                seen |= fresh
+                if 2 * self._accounts.unasked(fresh) < len(fresh):
+                    return  # most of the others will be known as well
+                waiting += sorted(fresh)
+                while len(waiting) >= _RESOLVED_AT_ONCE:
+                    self._accounts.resolve(waiting[:_RESOLVED_AT_ONCE])
+                    del waiting[:_RESOLVED_AT_ONCE]
                     yield
+                yield
+            self._accounts.resolve(waiting)
         except Unavailable:
             return
 
@@ -93,7 +103,10 @@ class MoodleByReading:
         members = self._reader.members([number for number in wanted if number in listed.names])
         for number in members.missing:  # deleted since the list was read
             listed.names.pop(number, None)
-        return MoodleView(listed.names, listed.ids, members.of, listed.in_system, self._lead_to(students))
+        accounts = self._lead_to(students)
+        return MoodleView(
+            listed.names, listed.ids, members.of, listed.in_system, accounts, in_categories=listed.in_categories
+        )
 
     def deleted(self, user_ids: Collection[int]) -> Collection[int]:
         some = sorted(user_ids)[: _MOST_DELETED - self._looked_for]
@@ -108,16 +121,21 @@ class MoodleByReading:
         ids: dict[str, list[int]] = defaultdict(list)
         for cohort in cohorts:
             ids[cohort.idnumber].append(cohort.id)
-        return _Listed({cohort.id: cohort.name for cohort in cohorts}, dict(ids), self._in_system())
+        found = {name: self._cohorts_in(Category(number)) for name, number in self._categories.items()}
+        in_categories = {name: ids_of for name, ids_of in found.items() if ids_of is not None}
+        names = {cohort.id: cohort.name for cohort in cohorts}
+        return _Listed(names, dict(ids), self._cohorts_in(SYSTEM), in_categories)
 
-    def _in_system(self) -> frozenset[int] | None:
+    def _cohorts_in(self, place: Place) -> frozenset[int] | None:
         """Where a cohort is, Moodle tells only by searching a place. A service user who has its rights in one category may
-        not search the system, and then nothing is said about places.
+        not search others, nor the system, and then nothing is said about these places.
         """
         try:
-            return frozenset(placed.cohort.id for placed in self._reader.cohorts_in(SYSTEM))
+            return frozenset(placed.cohort.id for placed in self._reader.cohorts_in(place))
         except Forbidden:
             return None
+        except Refused:  # there is no such category, hence nothing in it
+            return frozenset()
 
     def _lead_to(self, students: Collection[str]) -> Mapping[str, int | None]:
         """Accounts by key. What the directory knows may be a day old, which is enough to find what somebody should see."""

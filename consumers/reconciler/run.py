@@ -120,8 +120,7 @@ class Reconciliation:
         """Looks accounts up while the connector reads, where Moodle has nothing to do: it may take as long."""
         if not self.settings.accounts:
             return iter(())
-        parts = self.consumer.ledger(scope.cohorts or None)
-        return self.moodle.look_ahead({entry.student for entry in part.entries} for part in parts)
+        return self.moodle.look_ahead(self.consumer.students(scope.cohorts or None))
 
     def _wait_for_consumer(self) -> None:
         """Until the consumer has worked off all that was there at the beginning; what flows in meanwhile is not waited

@@ -96,6 +96,10 @@ class ConsumerSide(Protocol):
         """The ledger as it is now, a partition at a time; only these cohorts, if any are named."""
         ...
 
+    def students(self, cohorts: Collection[str] | None = None) -> Iterator[Collection[str]]:
+        """Students whom the ledger names, some at a time and perhaps more than once; cheaper than ``ledger``."""
+        ...
+
     def repair(self, differences: Sequence[Difference]) -> None:
         """Ask to compare these again and to put them right."""
         ...

@@ -19,6 +19,7 @@ import pytest
 from connector.commands import reconcile
 from connector.commands.main import make_parser
 from connector.commands.present import present
+from connector.commands.scheduling import ReconcilerRole
 from connector.commands.settings import Settings
 from connector.commands.wiring.base import base_for_command
 from connector.commands.wiring.reconciler import last_finished, turn_of
@@ -31,8 +32,9 @@ from connector.runtime.kafka.sending import Sender
 from connector.runtime.kafka.topics import Topics
 from connector.runtime.lifecycle import ExitCode
 from connector.runtime.messages.translation import translation_for
+from consumers.reconciler.alert import unfinished_key
 from schemas.keys import encode_key
-from schemas.records import Command, Notification, Presence, Signal
+from schemas.records import AlertState, Command, Notification, Presence, Signal
 from tests.integration.cohort_world import World, run_until, running_moodle
 from tests.integration.test_replay import at_work
 
@@ -174,6 +176,28 @@ def test_who_does_not_answer_is_named(world: World, capsys: pytest.CaptureFixtur
     code, said = answer(world, capsys, settings_of(world, answer_within="2s"))
 
     assert (code, said["errors"][0]["code"]) == (ExitCode.UNAVAILABLE, "CS7001")
+
+
+def test_a_scheduled_one_that_fails_is_an_alert_until_one_comes_to_its_end(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Told once by however many processes and attempts, and over with one that a person starts. One of theirs that fails
+    is told by its exit code.
+    """
+    settings = settings_of(world, answer_within="2s", every="1d")
+    filled(world)
+    assert answer(world, capsys, settings)[0] is ExitCode.UNAVAILABLE
+    assert unfinished_key("moodle") not in world.raised()
+    for _ in range(2):
+        role = ReconcilerRole(base_for_command(settings), "moodle")
+        for _ in range(2):
+            role._attempt(datetime.now(UTC))
+    said = [alert.state for alert in world.alerts() if alert.key == unfinished_key("moodle")]
+    with at_work(world), answering(world):
+        code, _ = answer(world, capsys, settings_of(world))
+
+    assert (said, code) == ([AlertState.RAISED], ExitCode.OK)
+    assert unfinished_key("moodle") not in world.raised()
 
 
 def test_a_second_one_is_refused_until_the_first_has_ended_or_crashed(

@@ -171,6 +171,10 @@ class Consumer:
                 [one for one in found.values() if isinstance(one, LedgerEntry)],
             )
 
+    def students(self, cohorts: Collection[str] | None = None) -> Iterator[Collection[str]]:
+        for part in self.ledger(cohorts):
+            yield {entry.student for entry in part.entries}
+
     def repair(self, differences: Sequence[Difference]) -> None:
         day = self.world.day
         self.watched = Watched.of(differences)

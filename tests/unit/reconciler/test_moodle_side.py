@@ -10,10 +10,10 @@ from typing import cast
 import pytest
 
 from connector.runtime.messages import MoodleMessage
-from consumers.moodle.errors import Fault, Forbidden, Unavailable
+from consumers.moodle.errors import Fault, Forbidden, Refused, Unavailable
 from consumers.moodle.reading import MoodleReader
 from consumers.moodle.resolution import UNKNOWN, Ambiguous, Deleted, Found, Resolution
-from consumers.moodle.values import SYSTEM, Cohort, Members, Place, PlacedCohort, User
+from consumers.moodle.values import SYSTEM, Category, Cohort, Members, Place, PlacedCohort, User
 from consumers.reconciler.moodle_side import MoodleByReading
 from tests.unit.reconciler.test_compare import COHORT
 
@@ -34,9 +34,13 @@ class Site:
         return [Cohort(7, "INFO", "Informatics", True), Cohort(8, "INFO", "Twin", True)]
 
     def cohorts_in(self, place: Place, query: str = "") -> list[PlacedCohort]:
-        assert (place, query) == (SYSTEM, "")
+        assert query == ""
         self.asked["places"] += 1
-        if self.closed:
+        if place == Category(99):
+            raise Refused(Fault("search", "invalidparameter", MoodleMessage.UNREACHABLE))
+        if place == Category(12):
+            return [PlacedCohort(Cohort(8, "INFO", "Twin", True), place)]
+        if self.closed or place == Category(13):
             raise Forbidden(Fault("search", "nopermissions", MoodleMessage.UNREACHABLE))
         return [PlacedCohort(Cohort(7, "INFO", "Informatics", True), SYSTEM)]
 
@@ -97,6 +101,18 @@ def test_nothing_is_said_of_places_that_may_not_be_searched() -> None:
     assert side(Site(closed=True)).view([COHORT], ()).in_system is None
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_categories_whose_ids_are_known_are_listed(closed: bool) -> None:  # noqa: FBT001 - a column
+    """Once a comparison. In one that is not there is nothing; of one that may not be searched nothing is said."""
+    site = Site(closed=closed)
+    moodle = MoodleByReading(cast("MoodleReader", site), site, categories={"SCI": 12, "OLD": 99, "ART": 13})
+    moodle.begin()
+    views = [moodle.view([COHORT], ()) for _ in range(2)]
+
+    assert [{"SCI": {8}, "OLD": set()}] * 2 == [view.in_categories for view in views]
+    assert site.asked["places"] == 4
+
+
 def test_a_cohort_that_went_since_the_list_was_read_is_gone() -> None:
     """Its members tell."""
     assert 8 not in side(Site()).view([replace(COHORT, moodle_id=8)], ()).names
@@ -140,26 +156,27 @@ def students(first: int, count: int) -> set[str]:
 
 
 def test_accounts_are_looked_up_ahead_in_parts() -> None:
-    """Each student once, however many partitions name them; between the steps somebody else has their turn."""
+    """Each student once, however often the ledger names them, and as many at once as in a comparison; between the steps
+    somebody else has their turn.
+    """
     site = Site()
     moodle = side(site)
-    steps = moodle.look_ahead([students(0, 4500), students(4000, 1000)])
+    steps = moodle.look_ahead([students(0, 4500), students(0, 100), students(4000, 1000)])
     seen = [site.asked["resolved"] for _ in steps]
-    moodle.view([COHORT], students(0, 5000))
 
-    assert seen == [0, 2000, 4000, 4500, 5000]
-    assert site.asked["fresh"] == 1
+    assert seen == [0, 2000, 4000, 4000, 4000, 4000]
+    assert site.asked == {"resolved": 5000, "fresh": 1}
 
 
 def test_accounts_that_are_known_are_not_looked_up_ahead() -> None:
-    """One partition is enough to tell; the others are not even read."""
+    """The first ones are enough to tell; the others are not even read."""
     site = Site(numbered=students(0, 4500))
 
-    def partitions() -> Iterator[set[str]]:
+    def ledger() -> Iterator[set[str]]:
         yield students(100, 4500)  # a hundred are new
-        raise AssertionError("the next partition was read")
+        raise AssertionError("the ledger was read on")
 
-    list(side(site).look_ahead(partitions()))
+    list(side(site).look_ahead(ledger()))
 
     assert site.asked["resolved"] == 0
 

@@ -95,7 +95,10 @@ class Consumer:
 
     def ledger(self, cohorts: Collection[str] | None = None) -> Iterator[PartitionView]:
         yield PartitionView([COHORT], [HERE, GONE])
-        yield from [PartitionView([], [HERE, GONE])] * (self.partitions - 1)
+        yield from [PartitionView([], [])] * (self.partitions - 1)
+
+    def students(self, cohorts: Collection[str] | None = None) -> Iterator[Collection[str]]:
+        yield from [{"s1", "s2"}] * self.partitions
 
     def repair(self, differences: Sequence[Difference]) -> None:
         self.rechecked += differences
