@@ -133,6 +133,17 @@ def test_what_is_held_after_most_was_decided_is_told_too() -> None:
     assert (fewer, last(standing)[2]["count"]) == ("2", "10")
 
 
+def test_what_is_held_again_is_told_again() -> None:
+    """Though it is no more than was held before it was over."""
+    standing = Standing()
+    alerts = alerts_of(standing)
+    for minute, act in enumerate((standing.hold, standing.settle, standing.hold)):
+        act("A", "s1")
+        alerts.look(NOW + timedelta(minutes=minute), None)
+
+    assert [alert.state for alert in standing.told] == [AlertState.RAISED, AlertState.CLEARED, AlertState.RAISED]
+
+
 def test_what_an_earlier_release_told_of_is_cleared_when_nothing_is_held() -> None:
     """Its alert has another code and other parameters, under the same key."""
     standing = Standing()
@@ -308,6 +319,39 @@ def test_what_a_release_without_shares_told_is_told_anew_with_them() -> None:
     both.turn()
 
     assert both.numbers == (2, 2, 2)
+
+
+def test_numbers_that_were_cleared_are_told_again_by_all_who_have_some() -> None:
+    """By whomever, such as one of an earlier release, which knows of no shares."""
+    first, second = Standing(0, whole=False), Standing(1, whole=False)
+    both = Consumers(first, second)
+    for standing in both.standings:
+        standing.hold("A", "s1")
+    both.turn()
+    both.turn()
+    cleared = Alert("moodle.held", AlertState.CLEARED, "CS5031", "consume", NOW, both.topic[-1].parameters)
+    both.topic.append(cleared)
+    for alerts in both.alerts:
+        alerts.hear([cleared])
+    silent = both.numbers
+    both.turn()
+    both.turn()
+
+    assert (silent, both.numbers) == (None, (2, 2, 2))
+
+
+def test_a_bystander_of_shares_is_no_party_to_what_an_earlier_release_tells() -> None:
+    """It has no reason and never had one, so what is told without shares is not its to clear."""
+    first, bystander = Standing(0, whole=False), Standing(1, whole=False)
+    both = Consumers(first, bystander)
+    first.hold("A", "s1")
+    both.turn()
+    both.turn()
+    (told,) = both.topic
+    both.alerts[1].hear([replace(told, shares=())])
+    both.alerts[1].look(both.now + timedelta(minutes=1), None)
+
+    assert bystander.told == []
 
 
 def test_an_alert_that_another_consumer_cleared_is_told_again_where_it_is_true() -> None:
