@@ -83,6 +83,11 @@ class MoodleSettings(Section):
     home_category: int | None = Field(default=None, ge=1)
     """Id of the course category in which the service user has its rights. Absent: it has them for the whole site."""
 
+    categories: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """Ids of course categories by their idnumber, as `{ SCI = 12 }`; the address of a category's page ends with its id. A
+    reconciliation then finds cohorts that were moved from one of these to another. Moodle tells ids by idnumber only to
+    those who may manage categories, so they are asked for here."""
+
     timeouts: Timeouts = Timeouts()
     """Time limits of a call."""
 

@@ -42,6 +42,8 @@ class MoodleView:
     left out."""
     deleted: Collection[int] = ()
     """Of the accounts that were looked for, those that are deleted or were never there."""
+    in_categories: Mapping[str, Collection[int]] = field(default_factory=dict)
+    """Ids of the cohorts that are in exactly this category, by its idnumber; of categories that could be listed."""
 
 
 def compare(cohorts: Iterable[CohortEntry], entries: Iterable[LedgerEntry], moodle: MoodleView) -> Comparison:
@@ -86,7 +88,7 @@ def _compare_cohort(cohort: CohortEntry, entries: list[LedgerEntry], moodle: Moo
         return
     if moodle.names[number] != cohort.name:
         found.differences.append(Difference(Drift.COHORT_RENAMED, cohort.cohort))
-    if moodle.in_system is not None and (number in moodle.in_system) is not (cohort.category is None):
+    if _is_elsewhere(number, cohort.category, moodle):
         found.differences.append(Difference(Drift.COHORT_MOVED, cohort.cohort))
     members = moodle.members.get(number)
     if members is None:
@@ -95,6 +97,16 @@ def _compare_cohort(cohort: CohortEntry, entries: list[LedgerEntry], moodle: Moo
             found.waiting["unread" if entry.status is EntryStatus.SETTLED else entry.status.value] += 1
         return
     _compare_members(cohort.cohort, entries, frozenset(members), moodle, found)
+
+
+def _is_elsewhere(number: int, category: str | None, moodle: MoodleView) -> bool:
+    """Whether a cohort is known not to be where it should be."""
+    listed = moodle.in_categories
+    if category is not None and category in listed:
+        return number not in listed[category]
+    if any(number in ids for ids in listed.values()):
+        return True
+    return moodle.in_system is not None and (number in moodle.in_system) is not (category is None)
 
 
 def _compare_members(

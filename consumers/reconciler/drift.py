@@ -29,7 +29,8 @@ class Drift(StrEnum):
     COHORT_RENAMED = "cohort_renamed"
     """Its name in Moodle is not the desired one."""
     COHORT_MOVED = "cohort_moved"
-    """It is in the system and should be in a category, or the other way round."""
+    """It is in the system and should be in a category, or the other way round; or in another category than it should be,
+    where the settings tell their ids."""
     COHORT_FORBIDDEN = "cohort_forbidden"
     """The service user may not look into it."""
     USER_DELETED = "user_deleted"

@@ -134,8 +134,10 @@ class MoodleByReading:
             return frozenset(placed.cohort.id for placed in self._reader.cohorts_in(place))
         except Forbidden:
             return None
-        except Refused:  # there is no such category, hence nothing in it
-            return frozenset()
+        except Refused:
+            if place == SYSTEM:
+                raise
+            return frozenset()  # there is no such category, hence nothing in it
 
     def _lead_to(self, students: Collection[str]) -> Mapping[str, int | None]:
         """Accounts by key. What the directory knows may be a day old, which is enough to find what somebody should see."""

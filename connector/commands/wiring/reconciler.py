@@ -67,7 +67,7 @@ def open_reconciliation(
         yield Reconciliation(
             connector,
             consumer,
-            MoodleByReading(moodle.reader, moodle.directory, on_accounts),
+            MoodleByReading(moodle.reader, moodle.directory, on_accounts, settings.moodle.categories),
             base.settings.reconcile,
             base.clock,
             progress,
