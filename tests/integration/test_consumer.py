@@ -229,20 +229,29 @@ def test_offsets_reset_to_the_beginning_write_nothing_when_moodle_is_right(world
 
 
 def test_two_consumers_share_the_work_and_take_over(world: World) -> None:
-    """Each owns some partitions; when one leaves, the other has all and goes on, with nothing doubled or lost."""
+    """Each owns some partitions; when one leaves, the other has all and goes on, with nothing doubled or lost. What waits
+    at both is one number in one alert.
+    """
     names = [f"C{n}" for n in range(12)]
+
+    def parked() -> str | None:
+        alert = world.raised().get("moodle.parked.student_without_account")
+        return None if alert is None else alert.parameters["count"]
+
     world.publish(*(world.cohort(name) for name in names))
     with world.consumer() as one:
         run_until(one, lambda: len(one.owned) == 4)
         with world.consumer() as other:
             run_until([one, other], lambda: len(one.owned) == len(other.owned) == 2)
             world.publish(*(world.says(name, world.student(n)) for name in names for n in range(1, 5)))
-            run_until([one, other], lambda: world.moodle.site.totals["added"] == 48)
+            world.publish(*(world.says(name, "P9999999") for name in names))
+            run_until([one, other], lambda: world.moodle.site.totals["added"] == 48 and parked() == "12")
         run_until(one, lambda: len(one.owned) == 4)
         world.publish(*(world.says(name, world.student(9)) for name in names))
         run_until(one, lambda: all(world.user(9) in world.members(name) for name in names) and one.idle)
 
     assert (12, 60) == (world.moodle.site.totals["cohorts_written"], world.moodle.site.totals["added"])
+    assert parked() == "12"
     markers = [record for record in world.records(world.topics.ledger) if isinstance(record, PartitionMarker)]
     assert all({m.partition: m.clean for m in markers}.values())
 
