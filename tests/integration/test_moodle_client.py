@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -22,6 +24,10 @@ from consumers.moodle.resolution import UNKNOWN, Ambiguous, Deleted, Found
 from consumers.moodle.settings import DirectorySettings, MoodleSettings
 from consumers.moodle.values import SYSTEM, Category, CategoryNamed
 from consumers.moodle.writing import Added, MoodleWriter, NewCohort
+from consumers.reconciler.compare import compare
+from consumers.reconciler.drift import Drift
+from consumers.reconciler.moodle_side import MoodleByReading
+from schemas.records import CohortEntry, CohortState, EntryStatus
 from tests.isolating import isolate
 from tests.standins.moodle.faults import Fault, Kind
 from tests.standins.moodle.fixture import add_recommended_caller, site_from_fixture
@@ -32,7 +38,7 @@ from tests.standins.moodle.web import ServerProfile
 
 CALLER = "connector"
 STUDENTS = DirectorySettings(by="profile_field", field="student_number", report_id=1, field_header="Student number")
-SCI = 2
+SCI, ART = 2, 4
 
 
 class Ends:
@@ -112,6 +118,23 @@ def test_the_life_of_a_cohort(ends: Ends) -> None:
     assert [c.idnumber for c in ends.reader.find_cohort("a:1").alike] == ["A:1"]
     assert [placed.cohort for placed in ends.reader.cohorts_in(Category(SCI))] == [made["A:2"]]
     assert {c.idnumber for c in ends.reader.all_cohorts()} == {"A:1", "A:2"}
+
+
+def test_a_cohort_in_another_category_than_it_should_be_is_found(ends: Ends) -> None:
+    """Where the ids of the categories are known; in one that is not there is no cohort."""
+    made = ends.writer.create_cohorts([NewCohort("A:1", "One", CategoryNamed("ART"))])["A:1"]
+    entry = CohortEntry("A:1", "One", CohortState.PRESENT, 1, EntryStatus.SETTLED, datetime.now(UTC), moodle_id=made.id)
+    accounts = open_directory(STUDENTS, {}, ends.reader, ends.clock, site_url=ends.standin.url, path=None)
+    moodle = MoodleByReading(ends.reader, accounts, categories={"SCI": SCI, "ART": ART, "OLD": 9999})
+    view = moodle.view([entry], ())
+    found = {
+        category: [one.kind for one in compare([replace(entry, category=category)], [], view).differences]
+        for category in ("ART", "SCI", "OLD", None)
+    }
+    accounts.close()
+
+    assert {"SCI": frozenset(), "ART": {made.id}, "OLD": frozenset()} == view.in_categories
+    assert {"ART": [], "SCI": [Drift.COHORT_MOVED], "OLD": [Drift.COHORT_MOVED], None: [Drift.COHORT_MOVED]} == found
 
 
 def test_a_deleted_user_does_not_block_the_removal_of_the_others(ends: Ends) -> None:

@@ -178,6 +178,30 @@ def test_a_cohort_that_is_not_in_its_place_is_told(
     assert found.differences == ([Difference(Drift.COHORT_MOVED, "INFO")] if moved else [])
 
 
+@pytest.mark.parametrize(
+    ("category", "listed", "in_system", "moved"),
+    [
+        ("SCI", {"SCI": {7}, "ART": {8}}, set(), False),
+        ("SCI", {"SCI": {9}, "ART": {7}}, set(), True),
+        ("SCI", {"SCI": {9}}, set(), True),
+        ("SCI", {"SCI": {9}}, None, True),
+        ("SCI", {"ART": {7}}, set(), True),
+        ("SCI", {"ART": {8}}, set(), False),
+        ("SCI", {"ART": {8}}, {7}, True),
+        (None, {"ART": {7}}, None, True),
+        (None, {"ART": {8}}, {7}, False),
+    ],
+)
+def test_a_cohort_in_another_category_is_told(
+    category: str | None, listed: dict[str, set[int]], in_system: set[int] | None, *, moved: bool
+) -> None:
+    """Where the cohorts of the one that it should be in, or of the one that it is in, could be listed."""
+    view = replace(moodle(11), in_system=in_system, in_categories=listed)
+    found = compare([replace(COHORT, category=category)], [HERE], view)
+
+    assert found.differences == ([Difference(Drift.COHORT_MOVED, "INFO")] if moved else [])
+
+
 def test_a_deleted_cohort_is_told_as_long_as_it_is_gone() -> None:
     """Also when the consumer has noticed and put it aside."""
     parked = replace(COHORT, status=EntryStatus.PARKED, reason="cohort_gone", moodle_id=None)
