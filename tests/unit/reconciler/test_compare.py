@@ -230,6 +230,7 @@ def test_doubled_cohorts_of_which_none_is_used_are_told() -> None:
         (Drift.COHORT_DELETED, Policy(), Treatment.DECISION),
         (Drift.COHORT_DELETED, Policy(repair=(Drift.COHORT_DELETED,)), Treatment.REPAIRED),
         (Drift.ACCOUNT_FOUND, Policy(), Treatment.REPORTED),
+        (Drift.ACCOUNT_FOUND, Policy(report=()), Treatment.DECISION),
         (Drift.COHORT_RENAMED, Policy(report=(Drift.COHORT_RENAMED,)), Treatment.REPORTED),
     ],
 )
