@@ -70,7 +70,7 @@ def put_to_the_test(mutant: Mutant) -> Verdict:
     from tests.histories.history import live
     from tests.histories.script import write
 
-    lived = seed = 0
+    lived, seed = 0, mutant.seed
     while lived < MOST:
         if not mutant.only or concerns(write(seed), mutant.only):
             lived += 1
