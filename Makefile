@@ -29,7 +29,7 @@ demo: $(READY) ## The whole pipe, on this machine, in a minute or two (KEEP=1 le
 
 test: lint types ## Everything the build checks
 	$(PY) -m tests.standins.moodle.replay tests/data/moodle-ws/transcripts
-	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## Formatting, style
 	$(VENV)/bin/ruff format --check .
