@@ -1,7 +1,8 @@
 """What the ledger says against what Moodle has: drift, by kind. Pure.
 
 Only what is settled is compared. What is parked, held, due, pending or quarantined is on its way or waits for somebody;
-it is counted by that word, not called drift. The exception is a student who waits for an account that is there by now.
+it is counted by that word, not called drift. The exception is a student who waits for an account that is there by now. So is
+what differs in a cohort that has vanished: Moodle keeps it, and it is for people.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ COHORT_DOUBLED = "cohort_doubled"
 """The ledger's reason for a cohort of which Moodle has several, none of them used so far."""
 WITHOUT_ACCOUNT = frozenset({"student_without_account", "student_ambiguous"})
 """The ledger's reasons for memberships that wait for an account."""
+VANISHED = "in_vanished_cohorts"
+"""The word for what differs in a cohort that has vanished."""
 FOREIGN = "foreign"
 """The cause of entries about members whom no record names."""
 
@@ -57,6 +60,8 @@ def compare(cohorts: Iterable[CohortEntry], entries: Iterable[LedgerEntry], mood
             continue  # it was released: what Moodle has of it is nobody's here
         one = Comparison(cohorts=1, vanished=int(cohort.state is CohortState.VANISHED))
         _compare_cohort(cohort, by_cohort.pop(cohort.cohort, []), moodle, one)
+        if cohort.state is CohortState.VANISHED:
+            _leave_alone(one)
         found.add(one)
         if one.differences:
             found.parts[cohort.cohort] = one
@@ -64,6 +69,14 @@ def compare(cohorts: Iterable[CohortEntry], entries: Iterable[LedgerEntry], mood
         for entry in by_cohort[cohort_name]:
             found.waiting[EntryStatus.PENDING.value if entry.status is EntryStatus.SETTLED else entry.status.value] += 1
     return found
+
+
+def _leave_alone(found: Comparison) -> None:
+    """What people do with a vanished cohort in Moodle is theirs: to empty, move or delete it asks for nobody's attention, and
+    nothing of it is put back.
+    """
+    found.waiting[VANISHED] += len(found.differences)
+    found.differences.clear()
 
 
 def missing_accounts(found: Comparison) -> set[int]:

@@ -84,6 +84,7 @@ class ReportWord(Entry):
     MOVING = "CS9127", "moving", ""
     UNREAD = "CS9128", "unread", ""
     REMOVAL_DISCARDED = "CS9129", "removal discarded", ""
+    IN_VANISHED_COHORTS = "CS9130", "in vanished cohorts", ""
 
     # What the connector counts; its differences are named as those of a cohort
     ROWS = "CS9140", "rows", ""

@@ -122,12 +122,33 @@ def test_a_cohort_that_is_not_made_yet_is_no_drift() -> None:
     assert Counter(parked=1) == found.waiting
 
 
-def test_a_vanished_cohort_is_compared_like_any_other() -> None:
-    """Its members stay, also against somebody's hand in Moodle."""
-    found = compare([replace(COHORT, state=CohortState.VANISHED)], [HERE], moodle())
+@pytest.mark.parametrize(
+    ("entries", "view"),
+    [
+        ([HERE], moodle()),
+        ([HERE, GONE], moodle(11, 12)),
+        ([HERE], moodle(11, 99)),
+        ([HERE], moodle(11, name="Archive: Informatics")),
+        ([HERE], moodle(11, ids=(7, 8))),
+        ([HERE], MoodleView({}, {}, {})),
+        ([HERE], MoodleView({7: "Informatics"}, {"INFO": (7,)}, {7: [11]}, in_system=())),
+        ([HERE], MoodleView({7: "Informatics"}, {"INFO": (7,)}, {})),
+    ],
+)
+def test_what_people_do_with_a_vanished_cohort_is_theirs(entries: list[LedgerEntry], view: MoodleView) -> None:
+    """They empty it, fill it, rename, double, move, delete or lock it: it is counted, nothing is put back, nobody need act."""
+    found = compare([replace(COHORT, state=CohortState.VANISHED)], entries, view)
 
-    assert 1 == found.vanished
-    assert [Difference(Drift.MISSING, "INFO", "s1", 11)] == found.differences
+    assert len(compare([COHORT], entries, view).differences) == 1
+    assert (found.vanished, found.differences, found.parts) == (1, [], {})
+    assert found.waiting["in_vanished_cohorts"] == 1
+
+
+def test_a_vanished_cohort_that_is_as_it_was_agrees() -> None:
+    """Its members are counted as those of any other."""
+    found = compare([replace(COHORT, state=CohortState.VANISHED)], [HERE, GONE], moodle(11))
+
+    assert (found.vanished, found.agreed, found.waiting) == (1, 2, Counter())
 
 
 PARKED = replace(
