@@ -56,8 +56,8 @@ def compare(cohorts: Iterable[CohortEntry], entries: Iterable[LedgerEntry], mood
         by_cohort[entry.cohort].append(entry)
     found = Comparison()
     for cohort in sorted(cohorts, key=lambda entry: entry.cohort):
-        if cohort.forgotten == cohort.revision > 0:
-            continue  # it was released: what Moodle has of it is nobody's here
+        if is_released(cohort):
+            continue  # what Moodle has of it is nobody's here
         one = Comparison(cohorts=1, vanished=int(cohort.state is CohortState.VANISHED))
         _compare_cohort(cohort, by_cohort.pop(cohort.cohort, []), moodle, one)
         if cohort.state is CohortState.VANISHED:
@@ -69,6 +69,11 @@ def compare(cohorts: Iterable[CohortEntry], entries: Iterable[LedgerEntry], mood
         for entry in by_cohort[cohort_name]:
             found.waiting[EntryStatus.PENDING.value if entry.status is EntryStatus.SETTLED else entry.status.value] += 1
     return found
+
+
+def is_released(cohort: CohortEntry) -> bool:
+    """Whether this is what is left of a cohort that was released."""
+    return cohort.forgotten == cohort.revision > 0
 
 
 def _leave_alone(found: Comparison) -> None:

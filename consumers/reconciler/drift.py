@@ -109,6 +109,8 @@ class Comparison:
     cohorts: int = 0
     vanished: int = 0
     policy: Policy = field(default_factory=Policy)
+    met: set[tuple[str, str]] = field(default_factory=set)
+    """Of the names in a narrowed scope, those that the ledger has: each with "cohort" or "student"."""
     parts: dict[str, Comparison] = field(default_factory=dict)
     """What was found in each cohort that differs."""
 
@@ -119,6 +121,7 @@ class Comparison:
         self.agreed += other.agreed
         self.cohorts += other.cohorts
         self.vanished += other.vanished
+        self.met |= other.met
         self.parts |= other.parts
 
     def of(self, counts: Callable[[Difference], bool]) -> Comparison:
@@ -145,6 +148,7 @@ class Comparison:
             cohorts=self.cohorts,
             vanished=self.vanished,
             policy=self.policy,
+            met=self.met.copy(),
         )
         for part in self.parts.values():
             found.waiting -= part.waiting

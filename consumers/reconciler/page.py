@@ -65,6 +65,7 @@ def _summary(report: Report, words: Words) -> Iterable[str]:
     asked = ReportWord.ONLY_COMPARED if report.dry_run else ReportWord.RECHECKS
     said = {
         ReportWord.COVERED: words.narrowed(report.narrowed) or say(ReportWord.EVERYTHING),
+        **({ReportWord.NOT_IN_LEDGER: words.narrowed(report.unknown)} if report.unknown else {}),
         ReportWord.TOOK: f"{took.total_seconds():.0f} s",
         ReportWord.SOURCE: words.counts(report.source) or say(ReportWord.NOT_ASKED),
         ReportWord.COMPARED: say(ReportWord.AGREED, cohorts=last.cohorts, vanished=last.vanished, agreed=last.agreed),

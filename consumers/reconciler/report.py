@@ -36,6 +36,8 @@ class Report:
     dry_run: bool = False
     narrowed: str = ""
     """What it was narrowed to; empty for everything."""
+    unknown: str = ""
+    """Of that, what the ledger does not have; told as ``narrowed`` is."""
 
     @property
     def last(self) -> Comparison:
@@ -43,7 +45,7 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        if self.last.pressing:
+        if self.last.pressing or self.unknown:
             return Verdict.ATTENTION
         return Verdict.REPAIRED if self.asked or self.source.get("published", 0) else Verdict.CLEAN
 
@@ -56,6 +58,7 @@ class Report:
             "finished_at": self.finished_at.isoformat(),
             "dry_run": self.dry_run,
             "narrowed": self.narrowed,
+            "unknown": self.unknown,
             "source": dict(self.source),
             "found": dict(self.before.by_kind),
             "treatment": dict(self.before.treatments | self.last.treatments),
@@ -84,6 +87,8 @@ class Report:
             f"Waiting    {listed(last.waiting) or 'nothing'}",
             f"Found      {listed(self.before.by_kind) or 'no difference'}",
         ]
+        if self.unknown:
+            text.append(f"Unknown    {self.unknown}: the ledger has nothing under this name")
         if self.dry_run:
             text.append(f"Would ask  for {len(self.before.repairable)} rechecks")
         elif self.asked:

@@ -69,6 +69,7 @@ class Reconciliation:
             len(asked),
             dry_run,
             scope.text,
+            scope.without(before.met).text,
         )
         self.keep(report)
         if not dry_run:
@@ -181,6 +182,7 @@ class Reconciliation:
         found = compare(cohorts, entries, view)
         if deleted := self.moodle.deleted(missing_accounts(found)):
             found = compare(cohorts, entries, replace(view, deleted=deleted))
+        found.met = scope.met_in(cohorts, entries)
         return found.of(lambda one: scope.covers(one.cohort, one.student))
 
     def _until(self, reached: Callable[[], bool], within: timedelta) -> bool:

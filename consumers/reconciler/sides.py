@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from consumers.reconciler.compare import MoodleView
+from consumers.reconciler.compare import MoodleView, is_released
 from consumers.reconciler.drift import Difference
 from schemas.records import CohortEntry, LedgerEntry, Notification
 
@@ -23,6 +23,17 @@ class Scope:
         return (not self.cohorts or cohort in self.cohorts) and (
             not self.students or student is None or student in self.students
         )
+
+    def met_in(self, cohorts: Iterable[CohortEntry], entries: Iterable[LedgerEntry]) -> set[tuple[str, str]]:
+        """The names of this scope that these records of the ledger know, each with "cohort" or "student"."""
+        named, students = set(self.cohorts), set(self.students)
+        met = {("cohort", one.cohort) for one in cohorts if one.cohort in named and not is_released(one)}
+        return met | {("student", one.student) for one in entries if students and one.student in students}
+
+    def without(self, met: Collection[tuple[str, str]]) -> Scope:
+        """The names that are left when these are not counted."""
+        cohorts = tuple(one for one in dict.fromkeys(self.cohorts) if ("cohort", one) not in met)
+        return Scope(None, cohorts, tuple(one for one in dict.fromkeys(self.students) if ("student", one) not in met))
 
     @property
     def text(self) -> str:

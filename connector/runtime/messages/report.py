@@ -33,6 +33,7 @@ class ReportWord(Entry):
     ASKED_FOR = "CS9022", "Asked for", ""
     RECHECKS = "CS9023", "{count} rechecks", ""
     ONLY_COMPARED = "CS9024", "nothing: it was a comparison only", ""
+    NOT_IN_LEDGER = "CS9025", "Not in the ledger", ""
 
     DIFFERENCES = "CS9030", "Differences", ""
     NONE = "CS9031", "None.", ""

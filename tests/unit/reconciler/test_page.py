@@ -15,7 +15,7 @@ from connector.runtime.messages.catalogue import placeholders_of
 from connector.runtime.messages.translation import Translation, translation_in
 from connector.source.causes import Cause
 from consumers.reconciler.chart import chart
-from consumers.reconciler.compare import DISCARDED
+from consumers.reconciler.compare import DISCARDED, VANISHED
 from consumers.reconciler.drift import Difference, Drift
 from consumers.reconciler.history import Past
 from consumers.reconciler.page import RUNS, page
@@ -80,7 +80,7 @@ def test_everything_from_outside_is_escaped() -> None:
     evil = "<script>alert(1)</script>\"'&"
     past = Past(WHEN, timedelta(), evil, {evil: 1}, {evil: 1}, {evil: 1}, narrowed="")
     narrowed = replace(past, narrowed=evil)
-    text = page(replace(report(evil), narrowed=evil, source={evil: 1}), [past, narrowed], evil, ENGLISH)
+    text = page(replace(report(evil), narrowed=evil, unknown=evil, source={evil: 1}), [past, narrowed], evil, ENGLISH)
     read = Reading(text)
 
     assert read.tags["script"] == 0
@@ -126,14 +126,14 @@ def test_a_page_with_thousands_of_cohorts_stays_a_page() -> None:
 def everything() -> tuple[Report, list[Past]]:
     """A run with whatever a page can show, and others before it."""
     found = compared(*(Difference(kind, f"{n}", STUDENT, n) for n, kind in enumerate(Drift)))
-    found.waiting = Counter([*(status.value for status in EntryStatus), "moving", "unread", DISCARDED])
+    found.waiting = Counter([*(status.value for status in EntryStatus), "moving", "unread", DISCARDED, VANISHED])
     found.differences += [Difference(Drift.MISSING, f"{n}", STUDENT, n) for n in range(600)]
     missed = {cause.value: 1 for cause in (Cause.LATE_COMMIT, Cause.NULL_CURSOR, Cause.ROW_INACTIVE, Cause.LEFT_VIEW)}
     counts = ("rows", "differences", "published", "suspected", "unmappable", "released", "students")
     source = dict.fromkeys(counts, 1) | {f"missed.{cause}": n for cause, n in missed.items()}
     past = [Past(WHEN, timedelta(), verdict.value, {"extra": 2}, {"extra": 1}, missed) for verdict in Verdict]
     narrowed = Scope("7", ("8", "9"), ("10", "11")).text
-    run = Report(WHEN, WHEN + timedelta(seconds=90), source, found, found, 1, narrowed=narrowed)
+    run = Report(WHEN, WHEN + timedelta(seconds=90), source, found, found, 1, narrowed=narrowed, unknown=narrowed)
     return run, [*past, replace(past[0], narrowed=narrowed)]
 
 

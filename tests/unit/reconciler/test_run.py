@@ -16,7 +16,7 @@ from consumers.reconciler.report import Progress, Verdict
 from consumers.reconciler.run import Reconciliation
 from consumers.reconciler.settings import ReconcileSettings
 from consumers.reconciler.sides import Alone, PartitionView, Scope, Target
-from schemas.records import CohortEntry, Notification
+from schemas.records import CohortEntry, CohortState, Notification
 from tests.unit.reconciler.test_compare import COHORT, GONE, HERE
 
 
@@ -205,6 +205,31 @@ def test_it_can_be_narrowed() -> None:
 
     assert ["s1"] == [difference.student for difference in consumer.rechecked]
     assert ("s1",) == connector.asked[0].students
+
+
+@pytest.mark.parametrize(
+    ("scope", "unknown"),
+    [
+        (Scope(cohorts=("INFO",), students=("s2",)), ""),
+        (Scope(cohorts=("INFO", "INOF")), "cohort INOF"),
+        (Scope(cohorts=("",)), "cohort "),
+        (Scope(cohorts=("INFO",), students=("s1", "INFO", " s1", "s1 ")), "3 students"),
+    ],
+)
+def test_a_name_that_the_ledger_does_not_have_needs_attention(scope: Scope, unknown: str) -> None:
+    """A misspelt one must not look like one that was found to be right. Students are counted, since keys are personal."""
+    report = reconciliation(Connector(), Consumer({11})).run(scope)
+
+    assert (report.unknown, report.plain["unknown"]) == (unknown, unknown)
+    assert report.verdict is (Verdict.ATTENTION if unknown else Verdict.CLEAN)
+    assert any(line.startswith(f"Unknown    {unknown}: ") for line in report.lines()) is bool(unknown)
+
+
+def test_a_name_of_a_cohort_that_was_released_is_unknown() -> None:
+    """What the ledger keeps of it is a bound for replays."""
+    released = replace(COHORT, state=CohortState.VANISHED, moodle_id=None, revision=9, forgotten=9)
+
+    assert Scope(cohorts=("INFO",)).met_in([released], []) == set()
 
 
 @pytest.mark.parametrize(
