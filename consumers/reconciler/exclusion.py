@@ -122,7 +122,7 @@ class Turn:
             raise Unavailable(message(ReconcilerMessage.TURN_LOST, sink=self._sink))
 
     def finished(self) -> None:
-        """Remember that a reconciliation came to its end now."""
+        """Remember that a reconciliation of everything came to its end now."""
         if self._election is not None:
             self._election.note(self._clock.now().astimezone(UTC).strftime(_STAMP))
 

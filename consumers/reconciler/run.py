@@ -72,7 +72,7 @@ class Reconciliation:
             scope.without(before.met).text,
         )
         self.keep(report)
-        if not dry_run:
+        if not dry_run and not scope.text:  # a schedule goes by it, and part of the whole is not what is due
             self.exclusion.finished()
         return report
 

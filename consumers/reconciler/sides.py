@@ -152,7 +152,7 @@ class Exclusion(Protocol):
         ...
 
     def finished(self) -> None:
-        """A reconciliation came to its end."""
+        """A reconciliation of everything came to its end."""
         ...
 
 

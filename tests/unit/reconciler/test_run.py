@@ -301,6 +301,25 @@ def test_it_is_excluded_before_anything_is_asked_for() -> None:
     assert report.before.by_kind == {"missing": 1, "extra": 1}
 
 
+@pytest.mark.parametrize(
+    ("scope", "noted"),
+    [(Scope(), 1), (Scope(source="main"), 0), (Scope(cohorts=("INFO",)), 0), (Scope(students=("s1",)), 0)],
+)
+def test_only_a_run_of_everything_does_for_a_scheduled_one(scope: Scope, noted: int) -> None:
+    """A schedule that begins anew makes up for what it missed, and goes by what was noted last."""
+
+    class Noting(Alone):
+        ends = 0
+
+        def finished(self) -> None:
+            self.ends += 1
+
+    noting = Noting()
+    replace(reconciliation(Connector(), Consumer({11})), exclusion=noting).run(scope)
+
+    assert noting.ends == noted
+
+
 def test_progress_has_counts_and_totals() -> None:
     """So that a bar can be drawn, with an estimate."""
     seen = list[Progress]()
