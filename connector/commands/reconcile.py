@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from connector.commands.asking import named_source
 from connector.commands.command import add_command, print_json, writable
 from connector.commands.process import hosting
 from connector.commands.progress import shown
@@ -72,11 +73,14 @@ def register(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
     if arguments.schedule:
         return _keep_at_it(arguments, settings)
-    base = base_for_command(settings)
+    base, (sink, _) = base_for_command(settings), settings.sink(arguments.sink)
     if arguments.history:
-        return _tell_history(arguments, base, settings.sink(arguments.sink)[0])
+        return _tell_history(arguments, base, sink)
+    if arguments.source is not None:
+        named_source(settings, arguments.source)
+    if not arguments.dry_run:
+        settings.required_sources()  # it waits for the snapshots of those that it knows
     scope = Scope(arguments.source, tuple(arguments.cohort), tuple(arguments.student))
-    sink, _ = settings.sink(arguments.sink)
     shadow = shadow_of(base, sink) is not None
     with (
         shown(Console(stderr=True), base.clock) as show,
@@ -105,6 +109,7 @@ def _keep_at_it(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
             SettingsMessage.MISSING_KEY, key="reconcile.at", meaning="the times of the day at which to reconcile."
         )
         raise SettingsFaults([Fault(fault, "reconcile.at")])
+    settings.required_sources()
     require_secrets(section, "sinks", sink)
     require_secrets(settings.kafka, "kafka")
     with hosting(settings.telemetry, "reconcile") as process:
