@@ -18,10 +18,13 @@ from consumers.cohorts.recent import TABLES as _RECENT
 from consumers.cohorts.recent import Recent
 from consumers.cohorts.rows import cohort_of, entry_of, row_of, row_of_cohort, to_ms
 from consumers.cohorts.site_identity import NEWEST
+from schemas.codec import definition, schema_fingerprint
 from schemas.records import CohortEntry, EntryStatus, JournalEntry, LedgerEntry, Presence
 
 LAYOUT = "3"
 """Of the tables below. A file of another layout is thrown away and filled from the topic."""
+MARKER = schema_fingerprint(definition("PartitionMarker")).hex()
+"""Of the marker's fields, since it is kept as it is: so a file of another release is thrown away as well."""
 
 _TABLES = """
 CREATE TABLE entries (
@@ -56,7 +59,7 @@ class Store:
     def __init__(self, path: Path | None, identity: str) -> None:
         """``identity`` names the topics that it caches; a file of other topics is thrown away. None: in memory."""
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self._identity = f"{LAYOUT} {identity}"
+        self._identity = f"{LAYOUT} {MARKER} {identity}"
         self._database = _memory() if path is None else self._open(path)
         self.recent = Recent(self._database)
         self._present: int | None = None

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from consumers.cohorts import store as stores
 from consumers.cohorts.ledger import Ledger, Outgoing, remember_marker, remembered_marker
 from consumers.cohorts.reasons import Reason
 from consumers.cohorts.store import Store
+from schemas.codec import schema_fingerprint
+from schemas.mapping import to_plain
 from schemas.records import CohortEntry, EntryStatus, JournalEntry, LedgerEntry, PartitionMarker, SiteIdentity
 from tests.unit.cohorts.values import MINUTE, NOW, cohort, entry, leaver, member
 
@@ -80,6 +86,26 @@ def test_a_file_of_other_topics_or_no_database_is_thrown_away(tmp_path: Path) ->
 
     assert fresh.fact("marker") is None
     fresh.close()
+
+
+@pytest.mark.parametrize("release", sorted(Path("schemas/avro/earlier").iterdir()), ids=lambda folder: folder.name)
+def test_a_file_whose_marker_has_the_fields_of_another_release_is_thrown_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: Path
+) -> None:
+    """What it lacks cannot be made up, and the topic has all of it."""
+    earlier = json.loads((release / "PartitionMarker.avsc").read_text(encoding="utf-8"))
+    names = {one["name"] for one in earlier["fields"]}
+    kept = {name: value for name, value in to_plain(MARKER).items() if name in names} | {"at": NOW.isoformat()}
+    with monkeypatch.context() as patch:
+        patch.setattr(stores, "MARKER", schema_fingerprint(earlier).hex())
+        store = Store(tmp_path / "p.sqlite", "x")
+        store.set_fact("marker", json.dumps(kept))
+        store.keep()
+        store.close()
+    again = Store(tmp_path / "p.sqlite", "x")
+
+    assert remembered_marker(again) is None
+    again.close()
 
 
 def test_a_file_in_use_elsewhere_is_left_alone(tmp_path: Path) -> None:
