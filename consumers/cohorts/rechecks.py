@@ -23,6 +23,9 @@ from schemas.records import EntryStatus, LedgerEntry
 
 _NAMED = 50
 """Students of a cohort that are remembered one by one; from there on all of it is compared, which costs the same read."""
+_REST_AT_MOST = timedelta(seconds=30)
+"""Before a cohort is read again whose accounts are asked for: an answer is used for two minutes (``roll``), and all of them
+have to be known at one time."""
 
 
 @dataclass
@@ -141,7 +144,7 @@ class Rechecks:
             if cohort not in unsure:
                 request.release()
         # Accounts are asked for meanwhile; to read the cohort again before they are known would tell nothing.
-        self._again(unsure, self._desk.settings.parked_retry)
+        self._again(unsure, min(self._desk.settings.parked_retry, _REST_AT_MOST))
         self._desk.witness.rechecked(agreed, repaired)
 
     def _entries(self, cohort: str, students: set[str] | None) -> Sequence[LedgerEntry]:
