@@ -220,6 +220,7 @@ class Notification:
     at: datetime
     counts: Mapping[str, int] = field(default_factory=dict)
     reason: str | None = None
+    instead: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -117,8 +117,8 @@ def _snapshot(signal: Signal, worker: Asked) -> Answer:
     """
     before = worker.feed.checkpoint.snapshot
     worker.snapshots.drop()
+    _displaced(before, signal, worker)  # first, or a crash in between would leave those who wait without a word
     worker.snapshots.begin(SNAPSHOT if before is None else before.kind, signal.id)
-    _displaced(before, signal, worker)
     return Answer(None)
 
 
@@ -126,7 +126,7 @@ def _displaced(before: SnapshotProgress | None, signal: Signal, worker: Asked) -
     """Tell who waits for an earlier snapshot that another one is taken in its place."""
     if before is not None and before.signal_id != signal.id:
         said = worker.feed.notify(before.signal_id, "refused", reason=f"signal {signal.id} begins it anew, as its own")
-        worker.feed.publish(Batch(notifications=[said]))
+        worker.feed.publish(Batch(notifications=[replace(said, instead=signal.id)]))
 
 
 def _release(signal: Signal, worker: Asked) -> Answer:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from connector.runtime.kafka.signals import Followed
 from connector.runtime.telemetry import Count
 from connector.source.signals_topic import SignalsTopic
+from schemas.records import Notification
 from tests.unit.source.world import Site, settings
 
 IDENTITY = "connector/apogee/identity"
@@ -137,6 +139,52 @@ def test_who_waits_for_a_snapshot_is_told_that_another_one_takes_its_place() -> 
     assert ["started", "refused"] == [said.phase for said in site.notifications(first)]
     assert second in (site.notifications(first)[-1].reason or "")
     assert ["started", "finished"] == [s.phase for s in site.notifications(second) if s.phase != "progress"]
+
+
+def test_who_was_displaced_hears_of_the_one_that_took_its_place() -> None:
+    """Reconciliations of two sinks ask at the same time, and both come to their end by the later snapshot; by none of the
+    two is another one begun.
+    """
+    site = enrolled(100)
+    asked = [site.signal("snapshot", source="apogee")]
+    for _ in range(2):
+        site.run(2)
+        asked.append(site.signal("snapshot", source="apogee"))
+    site.run(60)
+    said = [n for n in site._of(site.topics.notifications) if isinstance(n, Notification)]
+    heard = [[followed.as_ours(one) for one in said] for followed in (Followed({signal}) for signal in asked)]
+    phases = [[n.phase for n in all_ if n.signal_id == ours] for ours, all_ in zip(asked, heard, strict=True)]
+
+    assert [told[-1] for told in phases] == ["finished"] * 3
+    assert ["refused" in told for told in phases] == [False] * 3
+    assert [told.count("restarting") for told in phases] == [2, 1, 0]
+
+
+def test_who_is_displaced_is_told_before_the_other_begins() -> None:
+    """A connector that ends between the two begins with the other one, and would not know of the first any more."""
+    site = enrolled(100)
+    first = site.signal("snapshot", source="apogee")
+    site.run(2)
+    second = site.signal("snapshot", source="apogee")
+    site.run(2)
+    said = [n for n in site._of(site.topics.notifications) if isinstance(n, Notification)]
+
+    assert said.index(site.notifications(first)[-1]) < said.index(site.notifications(second)[0])
+
+
+def test_what_others_hear_is_not_told_as_ours() -> None:
+    """A refusal for another reason stays one, and one of our own is heard under its own name."""
+    when = datetime(2026, 11, 23, tzinfo=UTC)
+    followed = Followed({"ours", "also ours"})
+    strange = Notification("theirs", "apogee", "refused", 1, when, instead="another")
+    refused = Notification("ours", "apogee", "refused", 1, when, reason="settings changed")
+    own = Notification("ours", "apogee", "refused", 1, when, instead="also ours")
+    gone = Notification("ours", "apogee", "refused", 1, when, instead="theirs")
+
+    assert [followed.as_ours(one) for one in (strange, refused, own)] == [strange, refused, own]
+    assert followed.as_ours(gone).phase == "restarting"
+    assert followed.as_ours(replace(refused, signal_id="theirs", source="banner")).signal_id == "theirs"
+    assert followed.as_ours(replace(refused, signal_id="theirs")) == refused
 
 
 def test_a_snapshot_that_is_asked_for_after_an_acceptance_blames_nobody() -> None:
