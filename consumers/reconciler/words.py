@@ -30,7 +30,7 @@ class Words:
     @property
     def language(self) -> str:
         """Its name, as HTML knows it."""
-        return self.translation.language
+        return self.translation.language.replace("_", "-")
 
     def say(self, entry: Entry, **parameters: object) -> str:
         return self.translation.text(message(entry, **parameters))

@@ -167,6 +167,11 @@ def test_a_french_page_is_french() -> None:
     assert "<td>missing</td>" in page(run, past, "moodle", ENGLISH)
 
 
+def test_a_language_of_one_country_is_named_as_browsers_know_it() -> None:
+    """A screen reader speaks by it; the file of a translation has another hyphen in its name."""
+    assert '<html lang="pt-BR">' in page(report(), [], "moodle", Words(Translation({}, "pt_BR")))
+
+
 def test_a_french_page_escapes_as_well() -> None:
     """What comes from outside, in whatever place the translation puts it."""
     evil = "<script>alert(1)</script>\"'&{count}"
