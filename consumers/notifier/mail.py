@@ -81,6 +81,8 @@ class Mail:
             raise self._answered(error.smtp_code, error.smtp_error) from error
         except smtplib.SMTPNotSupportedError as error:
             raise self._fault(str(error), permanent=True) from error
+        except UnicodeEncodeError:  # its text quotes what it cannot encode: part of the password
+            raise self._fault("user and password must be in ASCII", permanent=True) from None
         except (ssl.SSLCertVerificationError, ValueError) as error:  # the latter: the password's file is empty
             raise self._fault(str(error), permanent=True) from error
         except (smtplib.SMTPException, OSError) as error:

@@ -119,6 +119,18 @@ def test_a_renewed_password_is_taken_without_a_restart(certificate: Certificate,
         assert 1 == len(server.mails)
 
 
+@pytest.mark.parametrize("log_on", [{"user": "cohort", "password": "s3crét"}, {"user": "cohört", "password": PASSWORD}])
+def test_a_password_that_cannot_be_sent_is_not_quoted(certificate: Certificate, log_on: dict[str, str]) -> None:
+    """Not a letter of it: what is told stands in a log and in other people's mails."""
+    with SmtpStandin(certificate, accounts={"cohort": PASSWORD}) as server:
+        fault = fault_of(mail_to(server, security="starttls", ca_file=str(certificate.certificate), **log_on))
+
+    assert isinstance(fault, Halted)
+    assert "user and password must be in ASCII" in str(fault)
+    assert not [letter for letter in ("xe9", "é", "xf6", "ö", "position") if letter in str(fault)]
+    assert fault.__cause__ is None
+
+
 def test_a_server_that_is_not_trusted_gets_neither_mail_nor_password(certificate: Certificate) -> None:
     """A person must say whom to trust."""
     with SmtpStandin(certificate, accounts={"cohort": PASSWORD}) as server:
