@@ -96,7 +96,8 @@ class Alerts:
             self._ours.add(about)
         if before / _STEP < count < before * _STEP:
             return
-        shares = put_right(told, owned, ours)
+        # With all partitions ours, what others had told is of a topic that had more of them.
+        shares = put_right(() if self._desk.ledger.whole else told, owned, ours)
         if shares:
             if count or before:
                 self._say(about, say(total(shares)), now, shares)

@@ -11,7 +11,7 @@ from connector.runtime.messages import MoodleMessage, message
 from consumers.cohorts.alerts import Alerts
 from consumers.cohorts.desk import Desk
 from consumers.cohorts.store import Store
-from schemas.records import Alert, AlertState, EntryStatus
+from schemas.records import Alert, AlertShare, AlertState, EntryStatus
 from tests.unit.cohorts.values import NOW, leaver
 
 
@@ -319,6 +319,18 @@ def test_what_a_release_without_shares_told_is_told_anew_with_them() -> None:
     both.turn()
 
     assert both.numbers == (2, 2, 2)
+
+
+def test_a_share_of_a_partition_that_is_no_more_stands_for_nobody() -> None:
+    """The topics were made anew with fewer partitions: nobody would ever put it right."""
+    standing = Standing(0)
+    parameters = {"count": "3", "cohorts": "1", "past": "3"}
+    share = AlertShare(7, {name: int(value) for name, value in parameters.items()})
+    alerts = alerts_of(standing)
+    alerts.hear([Alert("moodle.held", AlertState.RAISED, "CS5031", "consume", NOW, parameters, (share,))])
+    alerts.look(NOW, None)
+
+    assert (AlertState.CLEARED, ()) == (last(standing)[0], standing.told[-1].shares)
 
 
 def test_numbers_that_were_cleared_are_told_again_by_all_who_have_some() -> None:
