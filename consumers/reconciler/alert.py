@@ -10,10 +10,26 @@ from datetime import datetime, timedelta
 
 from connector.runtime.messages import Message, ReconcilerMessage, message
 from connector.runtime.settings import format_duration
-from consumers.reconciler.report import Report, listed
+from consumers.reconciler.drift import Drift
+from consumers.reconciler.report import Report
 from schemas.records import Alert, AlertState
 
 ROLE = "reconcile"
+_COUNTED = {
+    Drift.MISSING: "missing: {count}",
+    Drift.EXTRA: "extra: {count}",
+    Drift.FOREIGN: "foreign: {count}",
+    Drift.COHORT_DELETED: "cohort deleted: {count}",
+    Drift.COHORT_DOUBLED: "cohort doubled: {count}",
+    Drift.COHORT_RENAMED: "cohort renamed: {count}",
+    Drift.COHORT_MOVED: "cohort moved: {count}",
+    Drift.COHORT_FORBIDDEN: "cohort forbidden: {count}",
+    Drift.USER_DELETED: "user deleted: {count}",
+    Drift.USER_MERGED: "user merged: {count}",
+    Drift.ACCOUNT_CHANGED: "account changed: {count}",
+    Drift.ACCOUNT_FOUND: "account found: {count}",
+}
+"""So written out, they are translated where the alert is told (``connector/runtime/messages/phrases.py``)."""
 
 
 def alerts_of(report: Report, sink: str, *, shadow: bool = False) -> Iterator[Alert]:
@@ -63,7 +79,8 @@ def says_the_same(alert: Alert, standing: Alert | None) -> bool:
 
 def _differences(report: Report, sink: str) -> Alert:
     """Raised while differences are left that need attention, cleared by the next run that leaves none."""
-    left = Counter(difference.kind.value for difference in report.last.pressing)
-    said = message(ReconcilerMessage.DIFFERENCES_LEFT, sink=sink, count=left.total(), kinds=listed(left))
+    left = Counter(difference.kind for difference in report.last.pressing)
+    kinds = "; ".join(_COUNTED[kind].format(count=left[kind]) for kind in Drift if left[kind])
+    said = message(ReconcilerMessage.DIFFERENCES_LEFT, sink=sink, count=left.total(), kinds=kinds)
     state = AlertState.RAISED if left else AlertState.CLEARED
     return Alert(f"{ROLE}/{sink}/differences", state, said.code, ROLE, report.finished_at, said.parameters)

@@ -40,7 +40,25 @@ _OF_STATES = (
     "it is another copy of database {name}: {incarnation} in V$DATABASE, and was {old_incarnation}",
     # What a reconciliation waits for, and why a role refuses.
     "consumer's backlog",
+    "snapshot of {sources}",
+    "election in {group}",
+    "signal {id} begins it anew, as its own",
+    # What a reconciliation left, by kind.
+    "missing: {count}",
+    "extra: {count}",
+    "foreign: {count}",
+    "cohort deleted: {count}",
+    "cohort doubled: {count}",
+    "cohort renamed: {count}",
+    "cohort moved: {count}",
+    "cohort forbidden: {count}",
+    "user deleted: {count}",
+    "user merged: {count}",
+    "account changed: {count}",
+    "account found: {count}",
     "this release does not know signals of kind {kind}",
+    # Why a mail cannot be sent.
+    "user and password must be in ASCII",
     # Instead of a setting that is gone.
     (
         "The table [sinks.NAME.breaker] says how many members may leave within 24 hours: leave this out to have its "

@@ -12,6 +12,7 @@ from connector.runtime.messages.translation import translation_in
 from consumers.notifier.letter import told_in
 from consumers.notifier.severity import Severity, severity_of
 from consumers.reconciler.alert import alerts_of, says_the_same, unfinished, unfinished_key
+from consumers.reconciler.drift import Difference, Drift, Policy
 from consumers.reconciler.report import Report
 from schemas.records import Alert, AlertState, AlertTold
 from tests.unit.reconciler.test_history import STUDENT, WHEN, compared, report
@@ -30,9 +31,21 @@ def test_what_is_left_is_an_alert_without_people() -> None:
     alert = about_differences(report())
 
     assert (alert.key, alert.state, alert.role) == ("reconcile/moodle/differences", AlertState.RAISED, "reconcile")
-    assert alert.parameters == {"sink": "moodle", "count": "1", "kinds": "1 foreign"}
+    assert alert.parameters == {"sink": "moodle", "count": "1", "kinds": "foreign: 1"}
     assert STUDENT not in str(alert)
     assert severity_of(alert.key) is Severity.WARNING
+
+
+def test_what_is_left_is_told_in_the_language_of_the_recipient() -> None:
+    """Each kind with the name that documentation and settings have for it."""
+    every = compared(*(Difference(kind, "C", STUDENT, n) for n, kind in enumerate(Drift)))
+    every.policy = Policy(repair=(), report=())
+    alert = about_differences(replace(report(), after=every))
+    told = AlertTold("who", alert.key, alert.state, alert.code, alert.role, WHEN, WHEN, alert.parameters)
+    text, _ = told_in(told, translation_in("fr"))
+
+    assert [kind for kind in Drift if f"({kind})\N{NO-BREAK SPACE}: 1" not in text] == []
+    assert "membre manquant (missing)" in text
 
 
 def test_a_run_that_leaves_nothing_clears_it() -> None:
