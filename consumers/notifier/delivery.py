@@ -15,7 +15,7 @@ from connector.runtime.telemetry import Count, Log, Metrics
 from consumers.notifier.carrier import Carrier
 from consumers.notifier.letter import write_letter
 from consumers.notifier.news import Rules, Seen, delivery_key, gather_news, is_pending
-from consumers.notifier.polls import ROLE
+from consumers.notifier.watching import ROLE
 from schemas.records import Alert, AlertState, AlertTold
 
 _FIRST_PAUSE_S = 15.0

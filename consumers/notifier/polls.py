@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector.runtime.messages import NotifierMessage, message
+from connector.runtime.messages import Message, NotifierMessage, message
 from connector.runtime.settings import format_duration
-from schemas.records import Alert, AlertState, Checkpoint
+from consumers.notifier.watching import Watch
+from schemas.records import Alert, Checkpoint
 
-ROLE = "notify"
-_GRACE = timedelta(minutes=1)
-"""Whoever starts everything after a long stop has the connector a moment to begin."""
+_WATCH = Watch("poll", timedelta(minutes=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +44,23 @@ class PollAges:
         """The alerts to write: for sources that were not polled for longer than their limit, and for those of which that
         is over. A source without a limit is not watched. ``standing`` are the alerts that are raised, by key.
         """
-        overdue = {
-            poll_key(source): (source, poll, limits[source])
+        late = {
+            source: _overdue(source, poll, limit)
             for source, poll in self._polls.items()
-            if self._is_late(source, limits, now) and now - self._watched_since > _GRACE
+            if (limit := limits.get(source)) is not None and now - poll.at > limit
         }
-        for key, (source, poll, limit) in overdue.items():
-            if key not in standing:
-                told = message(
-                    NotifierMessage.POLL_OVERDUE,
-                    source=source,
-                    at=f"{poll.at:%Y-%m-%d %H:%M} UTC",
-                    limit=format_duration(limit),
-                )
-                yield Alert(key, AlertState.RAISED, told.code, ROLE, now, told.parameters)
-        for key, alert in standing.items():
-            # While the grace hides that it is late, it is not over.
-            if _is_poll(key) and not self._is_late(key.split("/")[1], limits, now):
-                yield Alert(key, AlertState.CLEARED, alert.code, ROLE, now, dict(alert.parameters))
+        return _WATCH.alerts(late, standing, self._watched_since, now)
 
-    def _is_late(self, source: str, limits: Mapping[str, timedelta], now: datetime) -> bool:
-        poll, limit = self._polls.get(source), limits.get(source)
-        return poll is not None and limit is not None and now - poll.at > limit
+
+def _overdue(source: str, poll: _Poll, limit: timedelta) -> Message:
+    return message(
+        NotifierMessage.POLL_OVERDUE,
+        source=source,
+        at=f"{poll.at:%Y-%m-%d %H:%M} UTC",
+        limit=format_duration(limit),
+    )
 
 
 def poll_key(source: str) -> str:
     """Key of the alert that a source is not polled."""
-    return f"{ROLE}/{source}/poll"
-
-
-def _is_poll(key: str) -> bool:
-    return key.startswith(f"{ROLE}/") and key.endswith("/poll")
+    return _WATCH.key(source)

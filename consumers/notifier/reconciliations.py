@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 
 from connector.runtime.messages import NotifierMessage, message
 from consumers.notifier.news import Seen
-from consumers.notifier.polls import ROLE
+from consumers.notifier.watching import Watch
 from schemas.records import Alert, AlertState
 
 _GRACE = timedelta(hours=6)
 """A large site is read for an hour or two, a failed attempt is repeated, and one that was missed is made up for when
 somebody starts everything after a long stop."""
+_WATCH = Watch("reconciliation", _GRACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +38,17 @@ def overdue_alerts(
     came to an end is not watched: the first may wait for its time. One that fails is told already.
     """
     late = {
-        overdue_key(sink): (sink, ended)
+        sink: message(NotifierMessage.RECONCILIATION_OVERDUE, sink=sink, at=f"{ended:%Y-%m-%d %H:%M} UTC")
         for sink, one in scheduled.items()
         if (ended := _ended(standing.get(one.key))) is not None and one.is_due(ended, now - _GRACE)
     }
     raised = {key: seen.alert for key, seen in standing.items() if seen.alert.state is AlertState.RAISED}
-    for key, (sink, ended) in late.items():
-        if key not in raised and now - watched_since > _GRACE:
-            told = message(NotifierMessage.RECONCILIATION_OVERDUE, sink=sink, at=f"{ended:%Y-%m-%d %H:%M} UTC")
-            yield Alert(key, AlertState.RAISED, told.code, ROLE, now, told.parameters)
-    for key, alert in raised.items():
-        # While the grace hides that it is late, it is not over.
-        if _is_overdue(key) and key not in late:
-            yield Alert(key, AlertState.CLEARED, alert.code, ROLE, now, dict(alert.parameters))
+    return _WATCH.alerts(late, raised, watched_since, now)
 
 
 def overdue_key(sink: str) -> str:
     """Key of the alert that a sink is not reconciled."""
-    return f"{ROLE}/{sink}/reconciliation"
-
-
-def _is_overdue(key: str) -> bool:
-    return key.startswith(f"{ROLE}/") and key.endswith("/reconciliation")
+    return _WATCH.key(sink)
 
 
 def _ended(last: Seen | None) -> datetime | None:
