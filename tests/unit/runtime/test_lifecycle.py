@@ -101,3 +101,22 @@ with stopped_by_signals(stopping):
     ended = subprocess.run([sys.executable, "-c", script], check=False, timeout=100)
 
     assert ended.returncode == 128 + signal.SIGTERM
+
+
+def test_a_signal_that_another_thread_was_given_is_heard_all_the_same() -> None:
+    """The system may give it to any thread, and only the main thread can act on it: it must not sleep out the grace."""
+    script = """
+import signal, threading
+from datetime import timedelta
+from connector.runtime.lifecycle import run_roles, stopped_by_signals
+stopping = threading.Event()
+def stuck():
+    stopping.set()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    threading.Event().wait()
+with stopped_by_signals(stopping):
+    run_roles({"stuck": stuck}, stopping, timedelta(seconds=1000))
+"""
+    ended = subprocess.run([sys.executable, "-c", script], check=False, timeout=100)
+
+    assert ended.returncode == 128 + signal.SIGTERM
