@@ -43,7 +43,8 @@ def register(subparsers: Subparsers) -> None:
             what differs, and reports. It never writes to Moodle and publishes nothing, so both roles must be running.
 
             Exit code 0: the ends agree, now if not before. 6: something is left that a person must look at. 7: another
-            reconciliation of this sink is at work, and nothing was begun.
+            reconciliation of this sink is at work, and nothing was begun. With --tell-repaired also 8: they agree now, and
+            did not before.
         """,
         examples=[
             ("both ends, everything", "cohortstream reconcile"),
@@ -55,11 +56,14 @@ def register(subparsers: Subparsers) -> None:
         run=run,
     )
     parser.add_argument("--dry-run", action="store_true", help="compare only; ask nobody to change anything")
-    parser.add_argument("--source", help="only this source")
+    parser.add_argument("--source", help="only this source is read again")
     parser.add_argument("--cohort", action="append", default=[], help="only this cohort; may be repeated")
     parser.add_argument("--student", action="append", default=[], help="only this student; may be repeated")
     parser.add_argument(
         "--html", metavar="FILE", type=writable, help="also write the report as a page, with a chart of the last runs"
+    )
+    parser.add_argument(
+        "--tell-repaired", action="store_true", help="exit code 8 rather than 0 if something had to be repaired"
     )
     parser.add_argument("--history", action="store_true", help="only list the last runs; compare nothing")
     parser.add_argument(
@@ -98,7 +102,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
             print(line)
         if shadow:
             print('Nothing was asked for: the sink is in shadow; see "cohortstream status" and "cohortstream plan".')
-    return ExitCode.FINDINGS if report.verdict is Verdict.ATTENTION else ExitCode.OK
+    return exit_code_of(report.verdict, tell_repaired=arguments.tell_repaired)
+
+
+def exit_code_of(verdict: Verdict, *, tell_repaired: bool) -> ExitCode:
+    """What a run that came to its end says to its caller."""
+    if verdict is Verdict.ATTENTION:
+        return ExitCode.FINDINGS
+    return ExitCode.REPAIRED if tell_repaired and verdict is Verdict.REPAIRED else ExitCode.OK
 
 
 def _keep_at_it(arguments: argparse.Namespace, settings: Settings) -> ExitCode:

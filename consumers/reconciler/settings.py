@@ -48,7 +48,8 @@ class ReconcileSettings(Section):
     """Zone of the times in `at`."""
 
     every: Duration | None = None
-    """Reconcile at this interval, too, within the same two commands; absent for never."""
+    """Reconcile at this interval, too, within the same two commands; at least a minute, since each has the sources read
+    whole. Absent for never."""
 
     @model_validator(mode="after")
     def _can_be_done(self) -> ReconcileSettings:
@@ -58,6 +59,8 @@ class ReconcileSettings(Section):
             )
         if both := sorted({*self.repair} & {*self.report} - {Drift.FOREIGN}):
             raise ValueError(f"{', '.join(both)} cannot be both repaired and only reported")
+        if self.every is not None and self.every < timedelta(minutes=1):
+            raise ValueError("every must be at least a minute")
         return self
 
     def policy(self, *, foreign_go: bool) -> Policy:

@@ -1,6 +1,6 @@
 """Kill -9 of connector or consumer at any moment, then restart: the end state equals the source.
 
-``KILLS`` says how many kills (default 8), ``KILLS_SEED`` which ones: the same seed makes the same changes and draws the
+``KILLS`` says how many kills (default 5), ``KILLS_SEED`` which ones: the same seed makes the same changes and draws the
 same moments, as far as processes can repeat moments.
 """
 
@@ -28,7 +28,7 @@ from tests.demo.world import World
 from tests.e2e.registrar import Registrar
 from tests.kills.killing import Victim
 
-KILLS = int(os.environ.get("KILLS", "8"))
+KILLS = int(os.environ.get("KILLS", "5"))
 SEED = int(os.environ.get("KILLS_SEED", str(secrets.randbelow(1_000_000))))
 _SECONDS_A_KILL = 25
 _OVERRIDES = {

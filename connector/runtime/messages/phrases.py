@@ -129,6 +129,7 @@ _OF_SETTINGS = (
     "two recipients are called {name}",
     "a recipient has a mail address, so smtp must name the mail server",
     "poll_age must be 0 or at least a minute",
+    "every must be at least a minute",
     "{kinds} cannot be repaired; those that can be: {known}",
     "{kinds} cannot be both repaired and only reported",
 )

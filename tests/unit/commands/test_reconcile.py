@@ -1,4 +1,4 @@
-"""What ``cohortstream reconcile`` refuses before it asks anybody for anything."""
+"""What ``cohortstream reconcile`` says by its exit code, and refuses before it asks anybody for anything."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from connector.commands import main as program
+from connector.commands.reconcile import exit_code_of
 from connector.runtime.lifecycle import ExitCode
+from consumers.reconciler.report import Verdict
 
 SETTINGS = """
 [kafka]
@@ -58,3 +60,16 @@ def test_sources_that_the_settings_do_not_have_are_refused(
 
     assert program.main(["--config", str(file), "reconcile", *arguments]) == ExitCode.SETTINGS
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("verdict", "plain", "told"),
+    [
+        (Verdict.CLEAN, ExitCode.OK, ExitCode.OK),
+        (Verdict.REPAIRED, ExitCode.OK, ExitCode.REPAIRED),
+        (Verdict.ATTENTION, ExitCode.FINDINGS, ExitCode.FINDINGS),
+    ],
+)
+def test_each_verdict_has_its_exit_code(verdict: Verdict, plain: ExitCode, told: ExitCode) -> None:
+    """A repair is a success for timers and jobs, unless the caller wants to hear of it."""
+    assert [exit_code_of(verdict, tell_repaired=asked) for asked in (False, True)] == [plain, told]

@@ -128,7 +128,7 @@ def test_polling_stays_within_its_share(share: float, price: float, failing: flo
     (worker,) = site.poller.workers.values()
     costly = Costly(site, lambda: chance.random() * price, failing, chance)
     began = site.clock.monotonic()
-    for _ in range(150):
+    for _ in range(100):
         if chance.random() < 0.2:
             number = chance.randrange(1, 1000)
             for row in range(number, number + chance.randrange(400)):
