@@ -68,7 +68,7 @@ def answer(
 ) -> tuple[ExitCode, dict[str, Any]]:
     """What the command says to a machine, errors included."""
     plain: dict[str, Any] = dict.fromkeys(("sink", "source", "html")) | dict.fromkeys(
-        ("history", "schedule", "dry_run")
+        ("history", "schedule", "dry_run", "tell_repaired")
     )
     arguments = argparse.Namespace(**(plain | {"json": True, "cohort": [], "student": []} | more))
     capsys.readouterr()

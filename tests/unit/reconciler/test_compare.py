@@ -267,8 +267,8 @@ def test_settings_that_cannot_be_kept_are_refused(settings: dict[str, list[str]]
         ReconcileSettings.model_validate(settings)
 
 
-@pytest.mark.parametrize("every", ["0", "0s", "59s"])
-def test_an_interval_that_never_ends_reading_is_refused(every: str) -> None:
+@pytest.mark.parametrize("every", [0, "0s", "59s"])
+def test_an_interval_that_never_ends_reading_is_refused(every: str | int) -> None:
     """Where other settings say never by 0, this would have read the sources whole without a pause."""
     with pytest.raises(ValidationError, match="at least a minute"):
         ReconcileSettings.model_validate({"every": every})
