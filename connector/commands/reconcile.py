@@ -91,10 +91,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
         open_reconciliation(base, sink, show, shadow=shadow) as reconciliation,
     ):
         report = reconciliation.run(scope, dry_run=arguments.dry_run)
-    if arguments.html is not None:
-        past = history_of(base, sink).last(RUNS)
-        words = Words(translation_for(os.environ))
-        arguments.html.write_text(page(report, past, sink, words), encoding="utf-8")
     if arguments.json:
         print_json(report.plain | {"shadow": shadow})
     else:
@@ -102,6 +98,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
             print(line)
         if shadow:
             print('Nothing was asked for: the sink is in shadow; see "cohortstream status" and "cohortstream plan".')
+    if arguments.html is not None:  # last, since it may fail, and what was found is told all the same
+        past = history_of(base, sink).last(RUNS)
+        words = Words(translation_for(os.environ))
+        arguments.html.write_text(page(report, past, sink, words), encoding="utf-8")
     return exit_code_of(report.verdict, tell_repaired=arguments.tell_repaired)
 
 

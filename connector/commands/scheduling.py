@@ -72,11 +72,15 @@ class ReconcilerRole:
         shadow = shadow_of(base, self._sink) is not None
         lines = Lines(base.clock, lambda text: self._log.info("reconcile.progress", at=text), _LINE_EVERY_S)
 
-        def progress(step: Progress) -> None:
+        def alive() -> None:
             base.health.turned(self.part)
+
+        def progress(step: Progress) -> None:
+            alive()
             lines(step)
 
-        with open_reconciliation(base, self._sink, progress, shadow=shadow) as reconciliation:
+        # To read all accounts may take longer than a role may be silent: each call is a sign of life.
+        with open_reconciliation(base, self._sink, progress, shadow=shadow, on_call=alive) as reconciliation:
             return reconciliation.run(Scope())
 
     def _raise(self, reason: Message) -> None:

@@ -26,13 +26,14 @@ ValueMaps = Mapping[str, Mapping[str, str]]
 
 
 class CallMetrics:
-    """Counts and times calls; a ``CallObserver``."""
+    """Counts and times calls; a ``CallObserver``. ``on_call`` hears of each that has ended."""
 
-    def __init__(self, metrics: Metrics, sink: str) -> None:
-        self._metrics = Labelled(metrics, sink=sink)
+    def __init__(self, metrics: Metrics, sink: str, on_call: Callable[[], None] = lambda: None) -> None:
+        self._metrics, self._on_call = Labelled(metrics, sink=sink), on_call
 
     def started(self, call: Call) -> Callable[[CallFinished], None]:
         def finished(how: CallFinished) -> None:
+            self._on_call()
             self._metrics.count(Count.MOODLE_CALLS, function=call.function, outcome=how.outcome)
             self._metrics.observe(Histogram.MOODLE_CALL_DURATION, how.seconds, function=call.function)
             if call.writes:
@@ -59,14 +60,16 @@ def open_moodle(
     clock: Clock,
     metrics: Metrics,
     functions: Collection[str] = WRITES,
+    on_call: Callable[[], None] = lambda: None,
 ) -> Iterator[OpenMoodle]:
-    """The site of a sink, within the block.
+    """The site of a sink, within the block. ``on_call`` is called after each call, in the thread that made it.
 
     Raises:
         Unavailable: Moodle does not answer.
         Halted: something must be put right first; above all, a token that could delete cohorts is refused.
     """
-    client = MoodleClient(settings.moodle, clock, observer=CallMetrics(metrics, sink))
+    observer = CallMetrics(metrics, sink, on_call)
+    client = MoodleClient(settings.moodle, clock, observer=observer)
     try:
         found = preflight(client, settings.moodle, settings.students, functions)
         _refuse(found, sink)
@@ -76,7 +79,7 @@ def open_moodle(
         once = settings.moodle.model_copy(
             update={"retries": settings.moodle.retries.model_copy(update={"attempts": 1})}
         )
-        writing = MoodleClient(once, clock, observer=CallMetrics(metrics, sink))
+        writing = MoodleClient(once, clock, observer=observer)
         with closing(writing), ThreadPoolExecutor(settings.calls_at_once, thread_name_prefix="directory") as threads:
 
             def together(tasks: Sequence[Callable[[], list[User]]]) -> list[list[User]]:

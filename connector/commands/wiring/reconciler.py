@@ -32,10 +32,15 @@ _log = Log("reconciler")
 
 @contextmanager
 def open_reconciliation(
-    base: Base, sink: str, progress: Callable[[Progress], None] = lambda _: None, *, shadow: bool = False
+    base: Base,
+    sink: str,
+    progress: Callable[[Progress], None] = lambda _: None,
+    *,
+    shadow: bool = False,
+    on_call: Callable[[], None] = lambda: None,
 ) -> Iterator[Reconciliation]:
     """One for this sink, within the block. Only the reading half of Moodle's client is handed to it. A sink in shadow is
-    only reported on.
+    only reported on. ``on_call`` hears of each call of Moodle that has ended.
 
     Raises:
         Unavailable, Halted: Moodle or Kafka cannot be used.
@@ -43,7 +48,7 @@ def open_reconciliation(
     settings, names = base.settings.sinks[sink], base.topics(sink)
     with ExitStack() as stack:
         moodle = stack.enter_context(
-            open_moodle(sink, settings, settings.maps, base.clock, base.telemetry.metrics, functions=READS)
+            open_moodle(sink, settings, settings.maps, base.clock, base.telemetry.metrics, READS, on_call)
         )
         sources = sorted(base.settings.sources)
         signals = Signals(base.connection, names, base.codec, base.clock, AUTHOR)

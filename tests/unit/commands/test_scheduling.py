@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -145,6 +145,9 @@ class Stage:
         monkeypatch.setattr(scheduling, "open_reconciliation", self.open)
         self.topic = topic or Topic()
         self.kept = 0
+        self.calls = 0
+        """Calls of Moodle that a run makes without anything to tell between them; each takes a minute."""
+        self.live: list[bool] = []
         monkeypatch.setattr(scheduling, "raised_alert", self.topic.standing)
         for module in (scheduling, wiring):
             monkeypatch.setattr(module, "write_alerts", self.topic.write)
@@ -152,8 +155,11 @@ class Stage:
         self.role = ReconcilerRole(base, "moodle")
 
     @contextmanager
-    def open(self, _base: Base, _sink: str, _progress: object, *, shadow: bool) -> Iterator[Stage]:
+    def open(
+        self, _base: Base, _sink: str, _progress: object, *, shadow: bool, on_call: Callable[[], None]
+    ) -> Iterator[Stage]:
         self.shadow.append(shadow)
+        self._on_call = on_call
         yield self
 
     def keep(self, _report: Report) -> None:
@@ -166,6 +172,10 @@ class Stage:
         if self.errors:
             raise self.errors.pop(0)
         self.clock.seconds += 60
+        for _ in range(self.calls):
+            self.clock.seconds += 60
+            self._on_call()
+            self.live.append(self.health.liveness().status == 200)
         found = Comparison(differences=self.left)
         report = Report(START, self.clock.now(), {}, found, None, dry_run=self.shadow[-1])
         wiring._keep(self.base, "moodle", report, shadow=self.shadow[-1])  # as every run does that comes to its end
@@ -181,6 +191,15 @@ def test_it_reconciles_once_a_day_at_its_time(monkeypatch: pytest.MonkeyPatch) -
     assert [(moment - START) // timedelta(minutes=30) for moment in stage.began] == [1, 49, 97]
     assert stage.metrics.total(Count.RECONCILED, sink="moodle", outcome="complete") == 3
     assert stage.metrics.value(Gauge.DISCREPANCIES, sink="moodle", kind="foreign") == 1
+
+
+def test_calls_of_moodle_are_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read every account may take longer than a role may be silent; begun anew, it would never come to its end."""
+    stage = Stage(monkeypatch, 1, START - timedelta(days=2))
+    stage.calls = 30
+    stage.role.run()
+
+    assert [True] * 30 == stage.live
 
 
 def test_one_that_was_missed_is_made_up_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

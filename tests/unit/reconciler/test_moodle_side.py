@@ -38,6 +38,8 @@ class Site:
         self.asked["places"] += 1
         if place == Category(99):
             raise Refused(Fault("search", "invalidparameter", MoodleMessage.UNREACHABLE))
+        if place == Category(98):
+            raise Refused(Fault("search", "dmlreadexception", MoodleMessage.UNREACHABLE))
         if place == Category(12):
             return [PlacedCohort(Cohort(8, "INFO", "Twin", True), place)]
         if self.closed or place == Category(13):
@@ -111,6 +113,16 @@ def test_categories_whose_ids_are_known_are_listed(closed: bool) -> None:  # noq
 
     assert [{"SCI": {8}, "OLD": set()}] * 2 == [view.in_categories for view in views]
     assert site.asked["places"] == 4
+
+
+def test_a_category_that_is_refused_for_another_reason_is_no_empty_one() -> None:
+    """All of its cohorts would be told as moved."""
+    site = Site()
+    moodle = MoodleByReading(cast("MoodleReader", site), site, categories={"LAW": 98})
+    moodle.begin()
+
+    with pytest.raises(Refused):
+        moodle.view([COHORT], ())
 
 
 def test_a_cohort_that_went_since_the_list_was_read_is_gone() -> None:
