@@ -23,7 +23,13 @@ _DENIED = {
     KafkaError.SASL_AUTHENTICATION_FAILED,
     KafkaError._AUTHENTICATION,  # noqa: SLF001 - the library's name for a failed log-on
 }
-_FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}  # noqa: SLF001
+# After a fatal error, whichever it was, a client refuses everything by the code for fatal ones.
+_FENCED = {
+    KafkaError._FENCED,  # noqa: SLF001
+    KafkaError._FATAL,  # noqa: SLF001
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.PRODUCER_FENCED,
+}
 # What a rolled-back transaction leaves behind, and what a group answers that has moved on without us.
 _ABORTED = {
     KafkaError._PURGE_QUEUE,  # noqa: SLF001

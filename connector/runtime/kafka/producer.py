@@ -9,7 +9,7 @@ from typing import Any
 from confluent_kafka import KafkaException, TopicPartition
 
 from connector.runtime.kafka.connection import Connection, header_list
-from connector.runtime.kafka.errors import Fenced, KafkaFault, TransactionAborted, translate
+from connector.runtime.kafka.errors import Fenced, KafkaFault, TransactionAborted, translate, unavailable
 from connector.runtime.messages import KafkaMessage, message
 
 TRANSACTION_TIMEOUT = 15.0
@@ -54,7 +54,7 @@ class Transaction:
         Records are delivered first: rolling back while some are on their way makes the client fail the next
         transaction too ("skipped sequence numbers").
         """
-        self._producer.flush(TRANSACTION_TIMEOUT)
+        _flush(self._producer, TRANSACTION_TIMEOUT)
         self.check()
         try:
             self._producer.send_offsets_to_transaction(list(positions), group_metadata, TRANSACTION_TIMEOUT)
@@ -79,13 +79,14 @@ class TransactionalProducer:
             transactional_id=connection.name(transactional_id),
             transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
         )
+        self._fenced = False
 
     def initialise(self, timeout: float = 30.0) -> None:
         """Fence every earlier producer of this id and finish what it left open. Call once, first."""
         try:
             self._producer.init_transactions(timeout)
         except KafkaException as error:
-            raise translate(error) from error
+            raise self._translated(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -99,11 +100,11 @@ class TransactionalProducer:
         try:
             self._producer.begin_transaction()
         except KafkaException as error:
-            raise translate(error) from error
+            raise self._translated(error) from error
         transaction = Transaction(self._producer)
         try:
             yield transaction
-            self._producer.flush(TRANSACTION_TIMEOUT)
+            _flush(self._producer, TRANSACTION_TIMEOUT)
             transaction.check()
         except BaseException as error:
             self._abort(error)
@@ -112,7 +113,8 @@ class TransactionalProducer:
 
     def close(self) -> None:
         """Give queued deliveries a last moment; open transactions were ended by their block."""
-        self._producer.flush(1.0)
+        if not self._fenced:  # then nothing of it can be delivered
+            _flush(self._producer, 1.0)
 
     def _commit(self) -> None:
         while True:
@@ -125,13 +127,27 @@ class TransactionalProducer:
                     self._abort(error)
                     raise TransactionAborted(message(KafkaMessage.ABORTED, reason=cause.str())) from error
                 if not cause.retriable():
-                    raise translate(error) from error
+                    raise self._translated(error) from error
                 # A retriable failure of a commit may only be tried again: its outcome is open.
 
     def _abort(self, cause: BaseException) -> None:
         if isinstance(cause, Fenced):
+            self._fenced = True
             return  # the broker has ended it already, and a fenced producer can do nothing
         try:
             self._producer.abort_transaction(TRANSACTION_TIMEOUT)
         except KafkaException as error:
-            raise translate(error) from cause
+            raise self._translated(error) from cause
+
+    def _translated(self, error: KafkaException) -> KafkaFault:
+        fault = translate(error)
+        self._fenced |= isinstance(fault, Fenced)
+        return fault
+
+
+def _flush(producer: Any, seconds: float) -> None:
+    try:
+        producer.flush(seconds)
+    except SystemError as error:
+        # One that had met a fatal error failed without saying why (confluent-kafka 2.16). What comes next tells it.
+        raise unavailable(str(error)) from error
