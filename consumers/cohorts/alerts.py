@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -148,9 +149,8 @@ def _is_counted(about: str) -> bool:
     return about == "held" or about.startswith("parked.")
 
 
-def _together(found: Iterable[Mapping[tuple[str, str], int]]) -> dict[tuple[str, str], int]:
-    counts: dict[tuple[str, str], int] = {}
+def _together(found: Iterable[Mapping[tuple[str, str], int]]) -> Counter[tuple[str, str]]:
+    counts: Counter[tuple[str, str]] = Counter()
     for one in found:
-        for key, n in one.items():
-            counts[key] = counts.get(key, 0) + n
+        counts.update(one)
     return counts

@@ -269,14 +269,19 @@ def test_partitions_that_move_are_counted_once() -> None:
     assert (moved, both.numbers) == ((2, 2, 2), (1, 1, 1))
 
 
-def test_the_last_one_with_a_reason_clears() -> None:
-    """Also if both reasons end at the same moment, unheard by the other."""
-    first, second = Standing(0, whole=False), Standing(1, whole=False)
-    both = Consumers(first, second)
+def two_that_hold() -> Consumers:
+    """Two consumers, each with a held removal, of which both have heard."""
+    both = Consumers(Standing(0, whole=False), Standing(1, whole=False))
     for standing in both.standings:
         standing.hold("A", "s1")
     both.turn()
     both.turn()
+    return both
+
+
+def test_the_last_one_with_a_reason_clears() -> None:
+    """Also if both reasons end at the same moment, unheard by the other."""
+    both = two_that_hold()
     for standing in both.standings:
         standing.settle("A", "s1")
     both.turn(deaf=True)
@@ -335,12 +340,7 @@ def test_a_share_of_a_partition_that_is_no_more_stands_for_nobody() -> None:
 
 def test_numbers_that_were_cleared_are_told_again_by_all_who_have_some() -> None:
     """By whomever, such as one of an earlier release, which knows of no shares."""
-    first, second = Standing(0, whole=False), Standing(1, whole=False)
-    both = Consumers(first, second)
-    for standing in both.standings:
-        standing.hold("A", "s1")
-    both.turn()
-    both.turn()
+    both = two_that_hold()
     cleared = Alert("moodle.held", AlertState.CLEARED, "CS5031", "consume", NOW, both.topic[-1].parameters)
     both.topic.append(cleared)
     for alerts in both.alerts:

@@ -83,6 +83,11 @@ def test_the_first_signal_asks_to_stop(number: signal.Signals) -> None:
     assert signal.getsignal(number) is before
 
 
+def status_of(script: str) -> int:
+    """The exit status of a process that runs it."""
+    return subprocess.run([sys.executable, "-c", script], check=False, timeout=100).returncode
+
+
 def test_the_second_signal_ends_the_process_at_once() -> None:
     """Even if a role is stuck; the exit status is the shell's for that signal."""
     script = """
@@ -98,9 +103,7 @@ def stuck():
 with stopped_by_signals(stopping):
     run_roles({"stuck": stuck}, stopping, timedelta(seconds=60))
 """
-    ended = subprocess.run([sys.executable, "-c", script], check=False, timeout=100)
-
-    assert ended.returncode == 128 + signal.SIGTERM
+    assert status_of(script) == 128 + signal.SIGTERM
 
 
 def test_a_signal_that_another_thread_was_given_is_heard_all_the_same() -> None:
@@ -117,6 +120,4 @@ def stuck():
 with stopped_by_signals(stopping):
     run_roles({"stuck": stuck}, stopping, timedelta(seconds=1000))
 """
-    ended = subprocess.run([sys.executable, "-c", script], check=False, timeout=100)
-
-    assert ended.returncode == 128 + signal.SIGTERM
+    assert status_of(script) == 128 + signal.SIGTERM
